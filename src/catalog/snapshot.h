@@ -1,0 +1,86 @@
+// The catalog at one commit: an immutable value from which every statement reads from start to end.
+//
+// Finding takes no lock; a change copies a path of persistent maps, never the catalog. Thread-safe: it never changes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/persistent_map.h"
+#include "catalog/table.h"
+
+namespace kalamdb::catalog {
+
+// One change of the catalog, decided outside, compared and applied by the committer.
+struct Change {
+  enum class Kind : uint8_t { kPutNamespace, kDropNamespace, kPutTable, kDropTable, kPutView, kDropView };
+  Kind kind = Kind::kPutTable;
+  std::string namespace_name;    // kPutNamespace, kDropNamespace
+  NamespacePtr ns;               // kPutNamespace
+  TablePtr table;                // kPutTable: the new object; kDropTable: the one that is dropped
+  ViewPtr view;                  // kPutView, kDropView
+  // kPutTable, kDropTable: the version the change was planned on; unset = the table must not exist yet.
+  SchemaVersion expected_version;
+  bool if_absent = false;        // kPutNamespace, kPutView: must not exist
+};
+
+class Snapshot;
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+class Snapshot {
+ public:
+  static SnapshotPtr Empty();  // with namespace `default`
+
+  // Names without regard to case. nullptr where there is none.
+  NamespacePtr FindNamespace(std::string_view name) const;
+  TablePtr FindTable(std::string_view namespace_name, std::string_view name) const;
+  TablePtr FindTable(TableId id) const;
+  ViewPtr FindView(std::string_view namespace_name, std::string_view name) const;
+  ViewPtr FindView(uint32_t id) const;
+
+  std::vector<NamespacePtr> Namespaces() const;                         // by name
+  std::vector<TablePtr> Tables(std::string_view namespace_name) const;  // by name; "" = of all namespaces
+  std::vector<ViewPtr> Views(std::string_view namespace_name) const;
+  std::vector<ViewPtr> ViewsOn(TableId table) const;
+
+  // The snapshot with all changes applied in order, or why not: kSchemaChanged (version is not the expected one),
+  // kAlreadyExists, kNamespaceNotFound, kTableNotFound, kDependentObjects (namespace not empty). Pure.
+  Result<SnapshotPtr> Apply(const std::vector<Change>& changes) const;
+
+  // Grows with each change; part of cache keys that depend on the catalog as a whole (name resolution).
+  uint64_t generation() const { return generation_; }
+
+ private:
+  friend struct SnapshotBuilder;
+  PersistentMap<std::string, NamespacePtr> namespaces_;      // folded name
+  PersistentMap<std::string, TableId> table_names_;          // folded namespace '\0' folded name
+  PersistentMap<uint32_t, TablePtr> tables_;
+  PersistentMap<std::string, ViewPtr> views_;                // folded namespace '\0' folded name
+  uint64_t generation_ = 0;
+};
+
+// What a change writes into the `catalog` family: key, and value or nothing (delete).
+// Keys: 'N' folded name · 'T' table id (4, big-endian) · 'V' view id (4, big-endian) · 'I' = next id (4, big-endian).
+std::vector<std::pair<std::string, std::optional<std::string>>> RecordsOf(const Change& change);
+
+// Rebuilds the snapshot at start from all records of the family, in any order. Errors: kStorageUnavailable naming the record.
+class Loader {
+ public:
+  Status Add(std::string_view key, std::string_view value);
+  Result<SnapshotPtr> Finish();
+  uint32_t next_id() const { return next_id_; }  // above every table and view id that was ever given
+
+ private:
+  std::vector<NamespacePtr> namespaces_;
+  std::vector<TablePtr> tables_;
+  std::vector<ViewPtr> views_;
+  uint32_t next_id_ = 1;
+};
+
+}  // namespace kalamdb::catalog
