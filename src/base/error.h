@@ -1,8 +1,9 @@
 // Errors as values: the code a client sees, the message, and Result<T> that carries either a value or an error.
 //
-// What a healthy process can meet (bad input, a full disk, a lost race) is an Error in a Result. What only a bug of ours
-// can cause is a KALAM_CHECK, which ends the process with a stack trace. Exceptions of a library stop at the module that
-// calls the library. All types here are plain values: copyable, movable, safe to use from one thread at a time.
+// What a healthy process can meet (bad input, a full disk, a lost race) is an Error in a Result. What only a bug of
+// ours can cause is a KALAM_CHECK, which ends the process with a stack trace. Exceptions of a library stop at the
+// module that calls the library. All types here are plain values: copyable, movable, safe to use from one thread at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +40,8 @@ enum class ErrorCode : uint8_t {
   kCancelled,
   kAlreadyExists,
   kUniqueViolation,
-  kWriteConflict,  // retryable: lost a race for a row
-  kSchemaChanged,  // retryable: lost a race against ALTER
+  kWriteConflict,   // retryable: lost a race for a row
+  kSchemaChanged,   // retryable: lost a race against ALTER
   kSnapshotTooOld,  // retryable: the view was given up
   kDependentObjects,
   kStarting,            // recovery is not done
@@ -52,9 +53,9 @@ enum class ErrorCode : uint8_t {
 // What went wrong, for the one who asked. Never holds another user's data, a path of the host or a secret.
 struct [[nodiscard]] Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string message;         // one sentence: what is wrong, naming table, column, rule and value
-  std::string hint = {};       // what would work; may be empty
-  int64_t position = 0;        // characters from 1 within the statement; 0 = none
+  std::string message;           // one sentence: what is wrong, naming table, column, rule and value
+  std::string hint = {};         // what would work; may be empty
+  int64_t position = 0;          // characters from 1 within the statement; 0 = none
   bool outcome_unknown = false;  // the change may or may not have happened (failed fsync)
 
   Error WithHint(std::string text) && {
@@ -74,7 +75,7 @@ std::string_view ErrorCodeName(ErrorCode code);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 0; }
@@ -120,26 +121,26 @@ using Status = Result<void>;
 
 }  // namespace kalamdb
 
-#define KALAM_CHECK(condition)                                                  \
-  do {                                                                          \
-    if (!(condition)) [[unlikely]]                                              \
-      ::kalamdb::CheckFailed(#condition, __FILE__, __LINE__);                   \
+#define KALAM_CHECK(condition)                                \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::kalamdb::CheckFailed(#condition, __FILE__, __LINE__); \
   } while (0)
 
 #define KALAM_CONCAT_INNER(a, b) a##b
 #define KALAM_CONCAT(a, b) KALAM_CONCAT_INNER(a, b)
 
 // Leaves the function with the error, if there is one.
-#define RETURN_IF_ERROR(expr)                                                   \
-  do {                                                                          \
-    if (auto kalam_status = (expr); !kalam_status.ok()) [[unlikely]]            \
-      return std::move(kalam_status).error();                                   \
+#define RETURN_IF_ERROR(expr)                                        \
+  do {                                                               \
+    if (auto kalam_status = (expr); !kalam_status.ok()) [[unlikely]] \
+      return std::move(kalam_status).error();                        \
   } while (0)
 
 // ASSIGN_OR_RETURN(auto x, F()); leaves the function with F's error, else declares x.
 #define ASSIGN_OR_RETURN(lhs, expr) ASSIGN_OR_RETURN_IMPL(KALAM_CONCAT(kalam_result_, __LINE__), lhs, expr)
-#define ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr)                                   \
-  auto tmp = (expr);                                                            \
-  if (!tmp.ok()) [[unlikely]]                                                   \
-    return std::move(tmp).error();                                              \
+#define ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr) \
+  auto tmp = (expr);                          \
+  if (!tmp.ok()) [[unlikely]]                 \
+    return std::move(tmp).error();            \
   lhs = *std::move(tmp)
