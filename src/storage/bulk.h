@@ -1,0 +1,39 @@
+// Bulk statements: rows written as segments before the commit, which only registers them.
+//
+// BulkWriter is one thread's. Rows carry no _seq: the segment records hold the commit's. Keys that change meanwhile are watched:
+// a conflict found at commit is kMoved, a duplicate key is kUniqueViolation naming the key.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "catalog/table.h"
+#include "storage/read_view.h"
+#include "storage/segment.h"
+
+namespace kalamdb::storage {
+
+class Watch;  // keys changed in a table since a view; the committer fills it
+
+struct BulkCommit {
+  catalog::TablePtr table;
+  UserId user;
+  std::vector<SegmentRecord> segments;  // seq and updated are filled in by the committer
+  std::shared_ptr<Watch> watch;
+  uint64_t rows = 0;
+};
+
+class BulkWriter {
+ public:
+  virtual ~BulkWriter() = default;  // without a commit: files and key-index entries go away
+  // `row`: encoded, unstamped, of the table's newest schema. keys_are_fresh: the server generated the key just now, so it is neither looked up nor compared.
+  virtual Status Append(std::string_view row_key, std::string_view row, bool keys_are_fresh) = 0;
+  virtual uint64_t rows() const = 0;
+  // Closes files, makes the key index durable; hand the result to CommitRequest::bulk.
+  virtual Result<std::shared_ptr<BulkCommit>> Finish() = 0;
+};
+
+}  // namespace kalamdb::storage
