@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "row/byte_order.h"
 #include "row/schema.h"
 #include "row/value.h"
 
@@ -32,38 +33,62 @@ class RowLayout {
   static constexpr int32_t kFixed = -2;  // not a variable column
 
   explicit RowLayout(const Schema& schema);
-  size_t column_count() const { return offsets_.size(); }
-  uint32_t offset(size_t ordinal) const { return offsets_[ordinal]; }  // of the fixed slot, from the row's first byte
-  bool is_variable(size_t ordinal) const { return previous_variable_[ordinal] != kFixed; }
+  SchemaVersion version() const { return version_; }
+  size_t column_count() const { return slots_.size(); }
+  uint32_t offset(size_t ordinal) const { return slots_[ordinal].offset; }  // of the fixed slot, from the row's first byte
+  uint32_t width(size_t ordinal) const { return slots_[ordinal].width; }    // of the fixed slot, in bytes
+  bool is_variable(size_t ordinal) const { return slots_[ordinal].previous_variable != kFixed; }
   // Ordinal of the variable column before this one, or kNone. REQUIRES: is_variable(ordinal).
-  int32_t previous_variable(size_t ordinal) const { return previous_variable_[ordinal]; }
+  int32_t previous_variable(size_t ordinal) const { return slots_[ordinal].previous_variable; }
   uint32_t variable_start() const { return variable_start_; }
 
+  // The variable columns in ordinal order. exact_bytes: what a value of an EMBEDDING takes; 0 = any length.
+  struct VariableColumn {
+    uint32_t ordinal = 0;
+    uint32_t exact_bytes = 0;
+  };
+  const std::vector<VariableColumn>& variable_columns() const { return variable_columns_; }
+
  private:
-  std::vector<uint32_t> offsets_;
-  std::vector<int32_t> previous_variable_;
+  struct Slot {
+    uint32_t offset = 0;
+    uint32_t width = 0;
+    int32_t previous_variable = kFixed;
+  };
+  SchemaVersion version_;
+  std::vector<Slot> slots_;
+  std::vector<VariableColumn> variable_columns_;
   uint32_t variable_start_ = 0;
 };
 
 // Header fields. REQUIRES of all: row.size() >= kRowHeaderBytes.
 inline bool RowIsDeleted(std::string_view row) { return (static_cast<uint8_t>(row[1]) & kRowFlagDeleted) != 0; }
-SchemaVersion RowVersion(std::string_view row);
-Seq RowSeq(std::string_view row);
-Micros RowUpdated(std::string_view row);
+inline SchemaVersion RowVersion(std::string_view row) { return SchemaVersion(LoadLittle<uint32_t>(row.data() + 4)); }
+inline Seq RowSeq(std::string_view row) { return Seq(LoadLittle<uint64_t>(row.data() + 8)); }
+inline Micros RowUpdated(std::string_view row) { return LoadLittle<Micros>(row.data() + 16); }
 void StampRow(char* row, Seq seq, Micros updated);  // writes _seq and _updated in place
 void SetRowDeleted(std::string* row, bool deleted);
 
-// Checks what reading relies on: format, version, length, ends within bounds. Errors: kStorageUnavailable.
+// Checks what reading relies on: format, version, length, ends within bounds and in order, an embedding's length. A BOOLEAN's
+// byte is not looked at: whoever reads it without RowValue compares it with 0. Errors: kStorageUnavailable.
 Status CheckRow(const RowLayout& layout, std::string_view row);
 
-// Encodes a whole row, values in ordinal order. REQUIRES: each value fits its column's type, or is NULL.
+// Encodes a whole row, values in ordinal order, with _seq = _updated = 0 and no flag. One allocation.
+// REQUIRES: one value a column, each fits its column's type, or is NULL; below 4 GiB of variable bytes.
 std::string EncodeRow(const Schema& schema, const RowLayout& layout, const std::vector<Value>& values);
 
 // Reading a column. REQUIRES: CheckRow was ok for this row and layout.
 inline bool RowIsNull(std::string_view row, size_t ordinal) {
   return (static_cast<uint8_t>(row[kRowHeaderBytes + ordinal / 8]) >> (ordinal % 8) & 1) != 0;
 }
-std::string_view RowBytes(const RowLayout& layout, std::string_view row, size_t ordinal);  // fixed slot, or variable bytes
+inline std::string_view RowBytes(const RowLayout& layout, std::string_view row, size_t ordinal) {  // fixed slot, or variable bytes
+  const char* slot = row.data() + layout.offset(ordinal);
+  if (!layout.is_variable(ordinal)) return {slot, layout.width(ordinal)};
+  const int32_t previous = layout.previous_variable(ordinal);
+  const uint32_t start = previous == RowLayout::kNone ? 0 : LoadLittle<uint32_t>(row.data() + layout.offset(static_cast<size_t>(previous)));
+  return {row.data() + layout.variable_start() + start, LoadLittle<uint32_t>(slot) - start};
+}
+// A copy of the column's value.
 Value RowValue(const Schema& schema, const RowLayout& layout, std::string_view row, size_t ordinal);
 
 }  // namespace kalamdb::row

@@ -18,6 +18,8 @@
 
 namespace kalamdb::row {
 
+inline constexpr size_t kMaxColumns = 4'096;  // of one schema, so that an ordinal fits 16 bits and a row's null bits stay small
+
 struct Column {
   ColumnId id;
   std::string name;            // spelling kept; unique in the schema without regard to case
@@ -34,8 +36,12 @@ struct Column {
 
 class Schema {
  public:
-  // REQUIRES: unique ids and names; key positions 1..n without a gap, n >= 1.
+  // REQUIRES: Check(columns) is empty.
   Schema(SchemaVersion version, std::vector<Column> columns);
+
+  // What is wrong with these columns, for a message; empty = nothing. The rules: 1 to kMaxColumns columns, unique ids and names,
+  // valid types, key positions 1..n without a gap, n >= 1, of types that can be a key, and not nullable.
+  static std::string Check(const std::vector<Column>& columns);
 
   SchemaVersion version() const { return version_; }
   const std::vector<Column>& columns() const { return columns_; }
@@ -58,7 +64,8 @@ class Schema {
 
 using SchemaPtr = std::shared_ptr<const Schema>;
 
-// Folded for comparison: two names are one where their folded forms are equal.
+// Folded for comparison: two names are one where their folded forms are equal. ASCII, and the simple foldings of Latin, Greek,
+// Cyrillic, Armenian, Georgian and full-width Latin; ß is not SS, İ and ı are letters of their own (name_fold.cc).
 std::string FoldName(std::string_view name);
 
 // Bytes of a schema (docs/formats/schema.md), versioned by their first byte. Errors: kStorageUnavailable where damaged.

@@ -31,6 +31,11 @@ enum class TypeKind : uint8_t {
   kEmbedding = 16,    // FLOAT[n], n = length()
 };
 
+inline constexpr uint32_t kMaxDecimalWidth = 38;             // digits that 128 bits hold
+inline constexpr uint8_t kDefaultDecimalWidth = 18;          // of DECIMAL without arguments, as the engine has it
+inline constexpr uint8_t kDefaultDecimalScale = 3;
+inline constexpr uint32_t kMaxEmbeddingDimensions = 16'384;  // a row of one stays within 64 KiB
+
 class Type {
  public:
   Type() = default;
@@ -46,6 +51,9 @@ class Type {
   uint8_t scale() const { return scale_; }                         // kDecimal: digits behind the point
 
   bool operator==(const Type&) const = default;
+
+  // The arguments fit the kind: false only for a Type made by Raw() from damaged bytes.
+  bool IsValid() const;
 
   // Bytes of the fixed slot in a row (row_codec.h): 1, 2, 4, 8 or 16; 4 for what lies in the variable part.
   uint32_t FixedWidth() const;

@@ -1,0 +1,44 @@
+// Values as plain text, out and in: decimals, dates, times, timestamps, UUIDs. Used by literals, messages and JSON.
+//
+// Writers append and never fail. Parsers take the whole text or give nothing; surrounding blanks are not skipped. All
+// functions are pure. Dates are those of the proleptic Gregorian calendar; years before 1 are written "0044-03-15 (BC)".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "row/value.h"
+
+namespace kalamdb::row {
+
+inline constexpr int64_t kMicrosPerSecond = 1'000'000;
+inline constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
+
+// The engine's infinite points in time; their negations are the infinite past.
+inline constexpr int64_t kInfiniteDays = INT32_MAX;
+inline constexpr int64_t kInfiniteMicros = INT64_MAX;
+
+void AppendDecimal(Int128 unscaled, uint8_t scale, std::string* out);  // "-12.50", "0.07"
+void AppendDate(int64_t days, std::string* out);                       // "2024-01-31"
+void AppendTime(int64_t micros, std::string* out);                     // "12:34:56", "12:34:56.000001"
+void AppendTimestamp(int64_t micros, std::string* out);                // "2024-01-31 12:34:56.5"
+void AppendUuid(Int128 uuid, std::string* out);                        // lower case with hyphens
+void AppendHex(std::string_view bytes, std::string* out);              // lower case
+
+// An optional sign and digits; nothing beyond 64 bits.
+std::optional<int64_t> ParseInteger(std::string_view text);
+// Sign, digits, point, exponent; rounded half away from zero to `scale` digits. Nothing where it has more than `width`
+// digits then (10^width or beyond), or is no number.
+std::optional<Int128> ParseDecimal(std::string_view text, uint8_t width, uint8_t scale);
+// A finite number, "NaN", "Infinity", "-Infinity" (also "inf", "nan" in any case). Nothing where it is too large.
+std::optional<double> ParseDouble(std::string_view text);
+std::optional<float> ParseFloat(std::string_view text);
+std::optional<int64_t> ParseDate(std::string_view text);  // "2024-1-31", "2024-01-31 (BC)"; days
+std::optional<int64_t> ParseTime(std::string_view text);  // "12:34", "12:34:56.5"; up to 24:00:00; µs
+// A date, perhaps ' ' or 'T' and a time, perhaps a zone: Z, UTC, +hh, +hh:mm, +hhmm, +hh:mm:ss. µs, in UTC where there is a zone.
+std::optional<int64_t> ParseTimestamp(std::string_view text);
+std::optional<Int128> ParseUuid(std::string_view text);  // with or without hyphens, any case
+
+}  // namespace kalamdb::row
