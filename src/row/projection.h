@@ -1,15 +1,12 @@
 // The only door to a row: how a row written under schema version v reads under version w.
 //
 // For each column of w, by id: the column of v it comes from (perhaps widened), or the constant it reads as (its initial
-// default, else NULL). Immutable, thread-safe; made once a pair of versions (ProjectionCache).
+// default, else NULL). Immutable, thread-safe; made once a pair of versions (projection_cache.h).
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -25,19 +22,19 @@ Result<Value> WidenValue(const Type& from, const Type& to, const Value& value);
 
 class Projection {
  public:
-  // REQUIRES: both are versions of one table.
+  // REQUIRES: both are versions of one table, `from` is not newer than `to`.
   Projection(SchemaPtr from, SchemaPtr to);
 
   struct Source {
     int32_t ordinal = -1;  // in from(); -1: absent there, reads as `constant`
-    bool widened = false;  // the types differ: WidenValue
+    bool widened = false;  // the bytes read differently under the two types: WidenValue (not so VARCHAR(n) to TEXT)
     Value constant;
   };
   const Schema& from() const { return *from_; }
   const Schema& to() const { return *to_; }
   const RowLayout& from_layout() const { return from_layout_; }
   const Source& source(size_t to_ordinal) const { return sources_[to_ordinal]; }
-  bool IsIdentity() const { return identity_; }  // the same columns at the same places with the same types
+  bool IsIdentity() const { return identity_; }  // the same columns at the same places, none widened: the row can be read as one of to()
 
   // Column `to_ordinal` of `row`, as of to(). REQUIRES: CheckRow(from_layout(), row) was ok.
   Result<Value> Read(std::string_view row, size_t to_ordinal) const;

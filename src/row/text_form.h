@@ -20,6 +20,13 @@ inline constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
 inline constexpr int64_t kInfiniteDays = INT32_MAX;
 inline constexpr int64_t kInfiniteMicros = INT64_MAX;
 
+// The engine's range of TIMESTAMP(TZ), infinities included: 290309-12-22 (BC) to 294247-01-10.
+inline constexpr int64_t kMinTimestampMicros = -106'751'991 * kMicrosPerDay;
+inline bool IsTimestampInRange(int64_t micros) { return micros >= kMinTimestampMicros || micros == -kInfiniteMicros; }
+// The engine's range of DATE: 5877642-06-25 (BC) to 5881580-07-10.
+inline constexpr int64_t kMinDays = -INT64_C(2'147'483'646);
+inline constexpr int64_t kMaxDays = INT64_C(2'147'483'646);
+
 void AppendDecimal(Int128 unscaled, uint8_t scale, std::string* out);  // "-12.50", "0.07"
 void AppendDate(int64_t days, std::string* out);                       // "2024-01-31"
 void AppendTime(int64_t micros, std::string* out);                     // "12:34:56", "12:34:56.000001"

@@ -1,0 +1,30 @@
+// Finds or makes projections.
+#include "row/projection_cache.h"
+
+namespace kalamdb::row {
+
+ProjectionPtr ProjectionCache::Get(const SchemaPtr& from, const SchemaPtr& to) {
+  const Key key{from.get(), to.get()};
+  std::lock_guard lock(mutex_);
+  if (const auto at = entries_.find(key); at != entries_.end()) {
+    ++stats_.hits;
+    return at->second.projection;
+  }
+  ++stats_.misses;
+  if (entries_.size() >= kMaxProjections) {
+    stats_.evictions += entries_.size();
+    entries_.clear();
+  }
+  auto projection = std::make_shared<const Projection>(from, to);
+  entries_.emplace(key, Entry{from, to, projection});
+  return projection;
+}
+
+ProjectionCache::Stats ProjectionCache::stats() const {
+  std::lock_guard lock(mutex_);
+  Stats stats = stats_;
+  stats.entries = entries_.size();
+  return stats;
+}
+
+}  // namespace kalamdb::row
