@@ -1,8 +1,13 @@
 // Names of the error codes, and the end of a process whose invariant is broken.
 #include "base/error.h"
 
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+
+#include "base/crash_handler.h"
 
 namespace kalamdb {
 
@@ -45,6 +50,8 @@ std::string_view ErrorCodeName(ErrorCode code) {
 
 void CheckFailed(const char* condition, const char* file, int line) {
   std::fprintf(stderr, "kalamdb: broken invariant %s at %s:%d\n", condition, file, line);
+  PrintStackTrace(STDERR_FILENO);
+  std::signal(SIGABRT, SIG_DFL);  // the trace is printed; the crash handler would print it again
   std::abort();
 }
 

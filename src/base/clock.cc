@@ -1,0 +1,20 @@
+// The system's clocks.
+#include "base/clock.h"
+
+#include <chrono>
+
+namespace kalamdb {
+
+namespace {
+
+template <typename SomeClock>
+Micros Now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(SomeClock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Micros SystemClock::NowMicros() const { return Now<std::chrono::system_clock>(); }
+Micros SystemClock::MonotonicMicros() const { return Now<std::chrono::steady_clock>(); }
+
+}  // namespace kalamdb

@@ -1,0 +1,65 @@
+// Stack traces in signal handlers: only async-signal-safe calls between the signal and the end.
+#include "base/crash_handler.h"
+
+#include <execinfo.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+namespace kalamdb {
+
+namespace {
+
+constexpr int kMostFrames = 64;
+constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+[[maybe_unused]] const char* SignalName(int signal) {
+  switch (signal) {
+    case SIGSEGV: return "SIGSEGV";
+    case SIGBUS: return "SIGBUS";
+    case SIGFPE: return "SIGFPE";
+    case SIGILL: return "SIGILL";
+    default: return "SIGABRT";
+  }
+}
+
+[[maybe_unused]] void Print(const char* text) { (void)!write(STDERR_FILENO, text, std::strlen(text)); }
+
+[[maybe_unused]] void OnCrash(int signal) {
+  Print("kalamdb: ended by ");
+  Print(SignalName(signal));
+  Print("\n");
+  PrintStackTrace(STDERR_FILENO);
+  // The handler was installed for one shot: this takes the default end.
+  raise(signal);
+}
+
+}  // namespace
+
+void PrintStackTrace(int fd) {
+  void* frames[kMostFrames];
+  backtrace_symbols_fd(frames, backtrace(frames, kMostFrames), fd);
+}
+
+void InstallCrashHandler() {
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+  void* frame;
+  backtrace(&frame, 1);  // loads the unwinder now, which allocates
+
+  // An own stack, so that a stack overflow can be reported too (on this thread; others have their own stacks).
+  static char stack[64 << 10];
+  stack_t alternate{};
+  alternate.ss_sp = stack;
+  alternate.ss_size = sizeof stack;
+  sigaltstack(&alternate, nullptr);
+
+  struct sigaction action{};
+  action.sa_handler = OnCrash;
+  action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND | SA_NODEFER);
+  for (int signal : kSignals) sigaction(signal, &action, nullptr);
+#endif
+}
+
+}  // namespace kalamdb
