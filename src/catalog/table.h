@@ -40,10 +40,13 @@ struct TableOptions {
   bool operator==(const TableOptions&) const = default;
 };
 
-// Sets one option from SQL (`FLUSH_POLICY = 'rows:10000,interval:300'`), name without regard to case.
+// Sets one option from SQL (`FLUSH_POLICY = 'rows:10000,interval:300'`), name without regard to case. TYPE is accepted where
+// it names the kind the table has anyway.
 // Errors: kInvalidParameter naming the option, the value and what is offered; also for options not offered yet.
 Status SetTableOption(TableKind kind, std::string_view name, std::string_view value, TableOptions* options);
-// `FLUSH_POLICY = 'rows:…'` and so on: the options as WITH (…) prints them, TYPE first.
+// What only holds for all options together: a STREAM needs TTL_SECONDS … Errors: kInvalidParameter.
+Status CheckTableOptions(TableKind kind, const TableOptions& options);
+// Names with SQL literals (`FLUSH_POLICY` and `'rows:…'`, `TTL_SECONDS` and `10`): the options as WITH (…) prints them, TYPE first.
 std::vector<std::pair<std::string, std::string>> PrintTableOptions(TableKind kind, const TableOptions& options);
 
 // A stored expression: SQL text with each column written as `"#<column id>"` (a quoted identifier), so that RENAME never touches its
