@@ -21,15 +21,6 @@ std::string StoredExpression::ToText(const row::Schema& schema) const {
   return printed;
 }
 
-row::ProjectionPtr ProjectionCache::Get(const row::SchemaPtr& from, const row::SchemaPtr& to) {
-  const auto key = std::make_pair(from->version().value, to->version().value);
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(key);
-  if (found != entries_.end()) return found->second;
-  if (entries_.size() >= kMaxEntries) entries_.clear();
-  return entries_[key] = std::make_shared<const row::Projection>(from, to);
-}
-
 std::string Table::QualifiedName() const { return QuoteIdentifier(namespace_name) + "." + QuoteIdentifier(name); }
 
 Result<row::ProjectionPtr> Table::ProjectionFrom(SchemaVersion from) const {

@@ -5,9 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +14,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "row/projection.h"
+#include "row/projection_cache.h"
 #include "row/schema.h"
 
 namespace kalamdb::catalog {
@@ -69,17 +68,6 @@ struct VersionInfo {
   std::string changes;     // canonical SQL spelling of the actions, joined by ", "; `CREATE TABLE` for version 1
 };
 
-// Projections between versions of one table, made once a pair. Thread-safe. Entries: at most kMaxEntries, then started anew.
-class ProjectionCache {
- public:
-  static constexpr size_t kMaxEntries = 4096;
-  row::ProjectionPtr Get(const row::SchemaPtr& from, const row::SchemaPtr& to);
-
- private:
-  std::mutex mutex_;
-  std::map<std::pair<uint32_t, uint32_t>, row::ProjectionPtr> entries_;  // GUARDED_BY(mutex_)
-};
-
 struct Table {
   TableId id;
   std::string namespace_name;  // spelling kept
@@ -97,7 +85,7 @@ struct Table {
   // The last version that changed the row layout or a constraint: a write planned on a table whose write_version is the
   // same commits, whatever options, comments or names have changed since.
   SchemaVersion write_version{1};
-  std::shared_ptr<ProjectionCache> projections = std::make_shared<ProjectionCache>();  // shared by all versions of the object
+  std::shared_ptr<row::ProjectionCache> projections = std::make_shared<row::ProjectionCache>();  // shared with older and newer versions
 
   const row::SchemaPtr& schema() const { return schemas.back(); }
   SchemaVersion version() const { return schema()->version(); }
