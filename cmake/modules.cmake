@@ -4,7 +4,7 @@
 # OWN libraries are linked into programs, but their headers reach nobody above.
 function(kalam_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "BELOW" "OWN")
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|_main)\\.cc$")
