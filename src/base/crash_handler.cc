@@ -12,10 +12,15 @@ namespace kalamdb {
 
 namespace {
 
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
 constexpr int kMostFrames = 64;
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
-[[maybe_unused]] const char* SignalName(int signal) {
+const char* SignalName(int signal) {
   switch (signal) {
     case SIGSEGV: return "SIGSEGV";
     case SIGBUS: return "SIGBUS";
@@ -25,9 +30,9 @@ constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
   }
 }
 
-[[maybe_unused]] void Print(const char* text) { (void)!write(STDERR_FILENO, text, std::strlen(text)); }
+void Print(const char* text) { (void)!write(STDERR_FILENO, text, std::strlen(text)); }
 
-[[maybe_unused]] void OnCrash(int signal) {
+void OnCrash(int signal) {
   Print("kalamdb: ended by ");
   Print(SignalName(signal));
   Print("\n");
@@ -44,7 +49,7 @@ void PrintStackTrace(int fd) {
 }
 
 void InstallCrashHandler() {
-#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+  if (kSanitized) return;
   void* frame;
   backtrace(&frame, 1);  // loads the unwinder now, which allocates
 
@@ -59,7 +64,6 @@ void InstallCrashHandler() {
   action.sa_handler = OnCrash;
   action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND | SA_NODEFER);
   for (int signal : kSignals) sigaction(signal, &action, nullptr);
-#endif
 }
 
 }  // namespace kalamdb
