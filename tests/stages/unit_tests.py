@@ -39,7 +39,7 @@ def run(program):
 
 def main():
     binaries = sys.argv[1]
-    modules = sorted({path.split("/")[1] for path in glob.glob("src/*/*_test.cc")})
+    modules = sorted({path.split("/")[1] for path in glob.glob("src/*/**/*_test.cc", recursive=True)})
     programs = [os.path.abspath(os.path.join(binaries, module + "_test")) for module in modules]
     all_passed = all_failed = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
