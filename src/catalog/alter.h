@@ -24,12 +24,14 @@ struct AlterAction {
     kRenameColumn, kRenameTable, kSetOptions, kDropConstraint, kCommentTable, kCommentColumn,
   };
   Kind kind = Kind::kAddColumn;
-  std::string column;             // its name; kDropConstraint: of the constraint
+  std::string column;             // its name, as written; kDropConstraint: of the constraint
   std::string new_name;           // kRenameColumn, kRenameTable
   std::optional<row::Type> type;  // kAddColumn, kModifyColumn, kSetType
   std::optional<bool> nullable;   // kAddColumn, kModifyColumn: NULL / NOT NULL as written
   std::string default_sql;        // kAddColumn, kSetDefault: canonical text; empty = none
-  row::Value default_value;       // kAddColumn: `default_sql` folded to a constant of `type` (initial default)
+  // kAddColumn: `default_sql` folded to a constant of `type` (initial default). A default with a generator or a function of
+  // the session cannot be folded: leave it NULL, ApplyAlter refuses it in its turn.
+  row::Value default_value;
   std::optional<std::string> comment;  // kAddColumn, kComment…: nullopt = not given / NULL
   bool if_exists = false;         // kDropColumn, kDropConstraint
   bool if_not_exists = false;     // kAddColumn
@@ -54,16 +56,18 @@ struct AlterResult {
 // Errors: per rule, naming the column, the rule and what would work.
 Result<AlterResult> ApplyAlter(const Table& table, const std::vector<AlterAction>& actions, const AlterContext& context);
 
-// A new table at version 1. `columns` have no ids yet (given here); a table without key gets a hidden `_id`.
-// Errors: names, duplicates, key columns that cannot be a key.
+// A new table at version 1. `columns` have no ids yet (given here: 1, 2 … as they stand); a table without key gets a hidden
+// `_id` in front, with the last id.
+// Errors: names, duplicates, key columns that cannot be a key, options that do not go together.
 struct CreateTableSpec {
   TableId id;
   std::string namespace_name, name;
   TableKind kind = TableKind::kShared;
   TableOptions options;
   std::vector<row::Column> columns;         // key_position given for PRIMARY KEY columns; nullable already false there
-  std::vector<std::pair<std::string, std::string>> checks;  // (name or "", expression text by column names, canonical)
-  std::vector<std::vector<std::string>> check_columns;      // the columns each check names
+  // (name or "", canonical expression text). Columns stand in it by name, or, better, as `"#n"`: the n-th of `columns`, from 1.
+  std::vector<std::pair<std::string, std::string>> checks;
+  std::vector<std::vector<std::string>> check_columns;  // the columns each check names; not read where it has `"#n"`
   std::string comment;
   UserId owner;
   std::string owner_name;
@@ -71,7 +75,8 @@ struct CreateTableSpec {
 };
 Result<TablePtr> MakeTable(CreateTableSpec spec);
 
-// `CREATE TABLE app.t (…) WITH (…)`, which parses back to the same table (SHOW CREATE TABLE).
+// `CREATE TABLE app.t (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), n INT NOT NULL COMMENT 'text', PRIMARY KEY (a, b),
+// CONSTRAINT t_check CHECK (n > 0)) COMMENT 'text' WITH (TYPE = 'SHARED', …)`, which parses back to the same table (SHOW CREATE TABLE).
 std::string PrintCreateTable(const Table& table);
 
 }  // namespace kalamdb::catalog

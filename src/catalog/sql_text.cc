@@ -1,10 +1,23 @@
 // The scanner over canonical SQL text.
 #include "catalog/sql_text.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+
+#include "row/schema.h"
 
 namespace kalamdb::catalog {
 namespace {
+
+// Sorted. Of the session's functions those that need no brackets are kSessionWords.
+constexpr std::array<std::string_view, 14> kVolatileFunctions = {
+    "current_setting", "currval", "gen_random_uuid", "getvariable", "nextval", "rand", "random",
+    "snowflake_id", "txid_current", "ulid", "uuid", "uuid_v7", "uuidv4", "uuidv7"};
+constexpr std::array<std::string_view, 7> kSessionWords = {
+    "current_catalog", "current_database", "current_role", "current_schema", "current_user", "session_user", "user"};
+static_assert(std::is_sorted(kVolatileFunctions.begin(), kVolatileFunctions.end()));
+static_assert(std::is_sorted(kSessionWords.begin(), kSessionWords.end()));
 
 bool IsNameStart(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
@@ -55,6 +68,44 @@ std::string Unquote(std::string_view quoted) {
     if (quoted[i] == '"') ++i;
   }
   return name;
+}
+
+std::string FindVolatileCall(std::string_view sql) {
+  for (size_t i = 0; i < sql.size();) {
+    const SqlPart part = NextPart(sql, i);
+    i += part.text.size();
+    const bool quoted = part.kind == SqlPart::Kind::kQuotedName;
+    if (!quoted && part.kind != SqlPart::Kind::kBareName) continue;
+    std::string name = row::FoldName(quoted ? Unquote(part.text) : std::string(part.text));
+    const size_t next = sql.find_first_not_of(' ', i);
+    const bool called = next != std::string_view::npos && sql[next] == '(';
+    if (std::binary_search(kSessionWords.begin(), kSessionWords.end(), name)) return name;
+    if (called && std::binary_search(kVolatileFunctions.begin(), kVolatileFunctions.end(), name)) return name;
+  }
+  return {};
+}
+
+bool IsSimpleExpression(std::string_view sql) {
+  int depth = 0;
+  bool called = false;
+  for (size_t i = 0; i < sql.size();) {
+    const SqlPart part = NextPart(sql, i);
+    if (part.text == "(" && depth++ == 0) {
+      if (called) return false;
+      called = true;
+    }
+    if (part.text == ")") --depth;
+    const bool operators = part.kind == SqlPart::Kind::kOther && part.text != "(" && part.text != ")";
+    // A sign may lead; behind a closed call nothing may follow.
+    if (depth == 0 && operators && !(i == 0 && part.text == "-")) return false;
+    i += part.text.size();
+  }
+  return !sql.empty();
+}
+
+bool IsIntegerLiteral(std::string_view sql) {
+  if (sql.starts_with('-')) sql.remove_prefix(1);
+  return !sql.empty() && std::all_of(sql.begin(), sql.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 int ColumnIdOf(const SqlPart& part) {
