@@ -98,14 +98,14 @@ unpack_dependencies() {
   printf '%s\n' "$stamp" >.deps/.stamp
 }
 
-# The clients of tests/e2e, exactly as locked, without running anything of theirs.
+# The clients of tests, exactly as locked, without running anything of theirs.
 install_test_clients() {
   local stamp
-  stamp=$(sha512sum <tests/e2e/package-lock.json | cut -c1-32)
-  [ "$(cat tests/e2e/node_modules/.stamp 2>/dev/null)" != "$stamp" ] || return 0
-  say "npm ci in tests/e2e"
-  (cd tests/e2e && npm ci --ignore-scripts --no-audit --no-fund --silent) || die "npm ci in tests/e2e failed"
-  printf '%s\n' "$stamp" >tests/e2e/node_modules/.stamp
+  stamp=$(sha512sum <tests/package-lock.json | cut -c1-32)
+  [ "$(cat tests/node_modules/.stamp 2>/dev/null)" != "$stamp" ] || return 0
+  say "npm ci in tests"
+  (cd tests && npm ci --ignore-scripts --no-audit --no-fund --silent) || die "npm ci in tests failed"
+  printf '%s\n' "$stamp" >tests/node_modules/.stamp
 }
 
 main() {
