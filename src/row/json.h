@@ -22,7 +22,13 @@ void AppendJsonDecimal(Int128 unscaled, uint8_t scale, std::string* out);  // a 
 void AppendJsonUuid(Int128 uuid, std::string* out);
 void AppendJsonBase64(std::string_view bytes, std::string* out);
 void AppendJsonBytes(std::string_view bytes, BytesForm form, std::string* out);
+void AppendJsonEmbedding(std::string_view bytes, std::string* out);  // an array; bytes of n little-endian floats
+void AppendJsonBigInt(int64_t value, std::string* out);             // a string
+void AppendJsonInt(int64_t value, std::string* out);                // a number: 32 bits, dates, times
 void AppendJsonValue(const Type& type, const Value& value, BytesForm form, std::string* out);
+
+// A column of a checked row (row_codec.h: RowIsNull, RowBytes) straight from its bytes: as AppendJsonValue, without a Value.
+void AppendJsonFromRow(const Type& type, std::string_view bytes, BytesForm form, std::string* out);
 
 // A parameter as the client sent it: kept raw until the statement says which type it asks.
 struct JsonParam {

@@ -34,6 +34,9 @@ void AppendTimestamp(int64_t micros, std::string* out);                // "2024-
 void AppendUuid(Int128 uuid, std::string* out);                        // lower case with hyphens
 void AppendHex(std::string_view bytes, std::string* out);              // lower case
 
+// What VARCHAR(n) counts: code points. REQUIRES: valid UTF-8 (else: bytes that begin one).
+size_t CountCharacters(std::string_view text);
+
 // An optional sign and digits; nothing beyond 64 bits.
 std::optional<int64_t> ParseInteger(std::string_view text);
 // Sign, digits, point, exponent; rounded half away from zero to `scale` digits. Nothing where it has more than `width`

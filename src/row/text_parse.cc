@@ -197,6 +197,12 @@ std::optional<DecimalDigits> ScanDecimal(std::string_view text) {
 
 }  // namespace
 
+size_t CountCharacters(std::string_view text) {
+  size_t count = 0;
+  for (char c : text) count += (static_cast<uint8_t>(c) & 0xC0) != 0x80 ? 1 : 0;
+  return count;
+}
+
 std::optional<int64_t> ParseInteger(std::string_view text) {
   if (text.starts_with('+')) text = text.starts_with("+-") ? std::string_view() : text.substr(1);
   int64_t value = 0;
