@@ -26,10 +26,12 @@ function(kalam_use_duckdb_pch)
   set(pch ${deps}/pch/${key}.pch)
   file(MAKE_DIRECTORY ${deps}/pch)
   file(COPY_FILE ${header} ${deps}/pch/${key}.h ONLY_IF_DIFFERENT)
-  # Another checkout may have built it, or be at it: hence the renaming.
+  # Two checkouts may build it at once: each writes its own file and renames it.
+  string(RANDOM LENGTH 8 own)
   add_custom_command(OUTPUT ${pch}
-    COMMAND sh ${CMAKE_SOURCE_DIR}/cmake/build_once.sh ${pch} ${CMAKE_CXX_COMPILER} ${command} -x c++-header
-            -Xclang -fno-pch-timestamp -fpch-instantiate-templates ${deps}/pch/${key}.h
+    COMMAND ${CMAKE_CXX_COMPILER} ${command} -x c++-header -Xclang -fno-pch-timestamp -fpch-instantiate-templates
+            -o ${pch}.${own} ${deps}/pch/${key}.h
+    COMMAND ${CMAKE_COMMAND} -E rename ${pch}.${own} ${pch}
     COMMENT "Precompiling DuckDB's headers" VERBATIM)
   add_custom_target(kalam_duckdb_pch DEPENDS ${pch})
   foreach(target ${ARGN})

@@ -68,6 +68,7 @@ struct SqlServiceOptions {
   uint32_t workers = 2;
   size_t worker_queue = 1'024;              // above it: kRateLimited
   uint32_t heavy_statements_per_user = 2;
+  bool allow_user_ddl = false;              // auth.allow_user_ddl: users may flush their own tables
 };
 
 class SqlService {
