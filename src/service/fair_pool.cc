@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/error.h"
 #include "base/executor.h"
 
 namespace kalamdb::service {

@@ -15,6 +15,7 @@ namespace kalamdb::service {
 namespace {
 
 constexpr std::chrono::milliseconds kWatchInterval{20};  // how soon a client that went away is noticed
+constexpr std::chrono::milliseconds kIdleInterval{250};
 
 class RoutingSqlService final : public SqlService {
  public:
@@ -84,7 +85,7 @@ class RoutingSqlService final : public SqlService {
     SetThreadName("service-watch");
     std::unique_lock lock(mutex_);
     while (!stopped_) {
-      wake_.wait_for(lock, kWatchInterval);
+      wake_.wait_for(lock, active_.size() > 0 ? kWatchInterval : kIdleInterval);
       active_.PassOnCancellations();
     }
   }
