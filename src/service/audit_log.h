@@ -1,7 +1,8 @@
 // The audit log: who changed users, schema or access, who acted as whom, and who was refused.
 //
-// Records of the `system` family: 'A' | time in µs (8, big-endian) | counter (8, big-endian) → format 0x01, then length (4,
-// little-endian) and bytes of actor, subject, action, target, details, address. Written once, never changed. Thread-safe.
+// Records of the `system` family: 'A' | time in µs (8, big-endian) | counter (8, big-endian) → format 0x01, then length
+// (4, little-endian) and bytes of actor, subject, action, target, details, address. Written once, never changed.
+// Thread-safe.
 #pragma once
 
 #include <atomic>

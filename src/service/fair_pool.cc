@@ -13,8 +13,7 @@ FairPool::FairPool(FairPoolOptions options) : options_(std::move(options)) {
   if (options_.metrics == nullptr) return;
   const MetricLabels labels{{"queue", options_.name}};
   length_ = options_.metrics->AddGauge("kalamdb_queue_length", "Tasks that wait in a queue.", labels);
-  refusals_ =
-      options_.metrics->AddCounter("kalamdb_queue_refusals_total", "Tasks that a full queue refused.", labels);
+  refusals_ = options_.metrics->AddCounter("kalamdb_queue_refusals_total", "Tasks that a full queue refused.", labels);
 }
 
 FairPool::~FairPool() { Stop(); }

@@ -1,7 +1,7 @@
 // Workers for heavy statements, fair by user: a user with a thousand queued statements delays another's first by one.
 //
-// Each user has a queue of their own and at most `per_user` statements running; users with work wait in a ring and give one
-// task a turn. Thread-safe.
+// Each user has a queue of their own and at most `per_user` statements running; users with work wait in a ring and give
+// one task a turn. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ class FairPool {
   void Start();
   void Stop() EXCLUDES(mutex_);  // runs what is queued, waits
 
-  // False where the queue is full (and counts it) or the pool is stopped. `continuation`: the request is at work already, so a
-  // full queue does not refuse it (their number is bounded by the requests that were admitted).
+  // False where the queue is full (and counts it) or the pool is stopped. `continuation`: the request is at work
+  // already, so a full queue does not refuse it (their number is bounded by the requests that were admitted).
   [[nodiscard]] bool Post(UserId user, Task task, bool continuation) EXCLUDES(mutex_);
 
  private:

@@ -65,12 +65,12 @@ Histogram QueryMetrics::Add(std::string key, std::string_view namespace_name, st
     named_.emplace(std::move(table_key), true);
     has_name = true;
   }
-  Histogram histogram = metrics_->AddHistogram(
-      "kalamdb_query_latency_seconds", "Time from the start of a statement to its result.", LatencyBuckets(),
-      {{"namespace", std::string(has_name ? namespace_name : kOther)},
-       {"table_name", std::string(has_name ? table_name : kOther)},
-       {"query_type", std::string(QueryTypeName(type))},
-       {"outcome", std::string(OutcomeName(outcome))}});
+  Histogram histogram = metrics_->AddHistogram("kalamdb_query_latency_seconds",
+                                               "Time from the start of a statement to its result.", LatencyBuckets(),
+                                               {{"namespace", std::string(has_name ? namespace_name : kOther)},
+                                                {"table_name", std::string(has_name ? table_name : kOther)},
+                                                {"query_type", std::string(QueryTypeName(type))},
+                                                {"outcome", std::string(OutcomeName(outcome))}});
   // Tables without a name of their own are not remembered: there may be any number of them.
   if (has_name) series_.emplace(std::move(key), histogram);
   return histogram;

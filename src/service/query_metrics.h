@@ -30,7 +30,7 @@ class QueryMetrics {
   Metrics* const metrics_;
   std::shared_mutex mutex_;
   std::map<std::string, Histogram, std::less<>> series_;  // GUARDED_BY(mutex_)
-  std::map<std::string, bool, std::less<>> named_;         // GUARDED_BY(mutex_): namespace '\0' table → has a name
+  std::map<std::string, bool, std::less<>> named_;        // GUARDED_BY(mutex_): namespace '\0' table → has a name
 };
 
 std::string_view QueryTypeName(engine::QueryType type);  // "select" …

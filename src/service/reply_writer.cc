@@ -20,7 +20,9 @@ void AppendTook(double ms, std::string* out) {
   *out += text;
 }
 
-Error TooLargeForFast() { return Error{.code = ErrorCode::kTooLarge, .message = "more than a network thread may hold"}; }
+Error TooLargeForFast() {
+  return Error{.code = ErrorCode::kTooLarge, .message = "more than a network thread may hold"};
+}
 
 ReplyStream::Head HeadOf(const ReplyOutcome& outcome, std::string_view content_type) {
   ReplyStream::Head head{.error = std::nullopt, .content_type = content_type, .retry_after_s = outcome.retry_after_s};

@@ -1,7 +1,7 @@
 // Turns the statements of one request into the bytes of its reply: the JSON envelope, or NDJSON lines.
 //
-// One thread at a time; may_block says whether that thread may wait for disk or client. What a statement wrote before it
-// failed, or before it was run again, is forgotten.
+// One thread at a time; may_block says whether that thread may wait for disk or client. What a statement wrote before
+// it failed, or before it was run again, is forgotten.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,8 @@
 
 namespace kalamdb::service {
 
-inline constexpr size_t kFastReplyBytes = 1u << 20;   // a SELECT that gives more moves from the network thread to a worker
+inline constexpr size_t kFastReplyBytes = 1u
+                                          << 20;  // a SELECT that gives more moves from the network thread to a worker
 inline constexpr size_t kStreamChunkBytes = 64u << 10;
 
 struct ReplyOutcome {
@@ -28,7 +29,8 @@ struct ReplyOutcome {
 
 class ReplyWriter : public engine::RowSink {
  public:
-  // `must_stay_small`: a SELECT on a network thread; OnRows fails above kFastReplyBytes and too_large_for_fast() is set.
+  // `must_stay_small`: a SELECT on a network thread; OnRows fails above kFastReplyBytes and too_large_for_fast() is
+  // set.
   void BeginStatement(bool may_block, bool must_stay_small);
   bool too_large_for_fast() const { return too_large_for_fast_; }
   bool saw_schema() const { return saw_schema_; }

@@ -189,10 +189,10 @@ void RequestRun::HopToWorker() {
           request_.identity.user, [self = shared_from_this()] { self->AdvanceOnWorker(); }, continuation)) {
     return;
   }
-  const Error full{.code = ErrorCode::kRateLimited,
-                   .message = "too many statements wait for a worker (" +
-                              std::to_string(run_parts_.options.worker_queue) + ")",
-                   .hint = "try again"};
+  const Error full{
+      .code = ErrorCode::kRateLimited,
+      .message = "too many statements wait for a worker (" + std::to_string(run_parts_.options.worker_queue) + ")",
+      .hint = "try again"};
   Reply(&full, static_cast<int>(index_) + 1, kQueueFullRetrySeconds);
 }
 
@@ -261,8 +261,9 @@ Result<engine::StatementResult> RequestRun::RunAs(const engine::ExecuteAs& as) {
   inner_offset_ = inner->offset();
   as_user_ = target.name;
   const auth::Identity caller = std::exchange(context_.identity, std::move(target));
-  Result<engine::StatementResult> result =
-      inner->command() == nullptr ? run_parts_.parts.engine->Execute(inner, context_, writer_.get()) : RunCommand(inner);
+  Result<engine::StatementResult> result = inner->command() == nullptr
+                                               ? run_parts_.parts.engine->Execute(inner, context_, writer_.get())
+                                               : RunCommand(inner);
   context_.identity = caller;
   return result;
 }
@@ -298,8 +299,7 @@ void RequestRun::Observe(const engine::StatementResult& result, const Error* err
   const Micros took = now - (statement_started_at_ != 0 ? statement_started_at_ : started_at_);
   auto outcome = QueryMetrics::Outcome::kOk;
   if (error != nullptr) {
-    outcome =
-        error->code == ErrorCode::kCancelled ? QueryMetrics::Outcome::kCancelled : QueryMetrics::Outcome::kError;
+    outcome = error->code == ErrorCode::kCancelled ? QueryMetrics::Outcome::kCancelled : QueryMetrics::Outcome::kError;
   }
   run_parts_.metrics->Observe(result.namespace_name, result.table_name, result.query_type, outcome,
                               static_cast<double>(took) / kMicrosPerSecond);
@@ -309,8 +309,7 @@ void RequestRun::Observe(const engine::StatementResult& result, const Error* err
   const LogLevel level = slow ? LogLevel::kWarn : ddl ? LogLevel::kInfo : LogLevel::kDebug;
   if (!logger.Enabled(level)) return;
   const std::string_view text = script_ != nullptr ? current()->text() : std::string_view(request_.sql);
-  const std::string table =
-      result.table_name.empty() ? std::string() : result.namespace_name + "." + result.table_name;
+  const std::string table = result.table_name.empty() ? std::string() : result.namespace_name + "." + result.table_name;
   logger.Write(level, slow ? "slow_statement" : "statement",
                {{"request_id", request_.request_id},
                 {"user", request_.identity.name},
@@ -338,8 +337,7 @@ void RequestRun::Reply(const Error* error, int statement, int64_t retry_after_s)
 
 void RequestRun::Explain(Error* error) const {
   if (error->code != ErrorCode::kInternal) return;
-  run_parts_.parts.logger->Error("internal_error",
-                                 {{"request_id", request_.request_id}, {"error", error->message}});
+  run_parts_.parts.logger->Error("internal_error", {{"request_id", request_.request_id}, {"error", error->message}});
   error->message += " (the log has more under request id " + request_.request_id + ")";
 }
 

@@ -1,8 +1,8 @@
-// One SQL request from its parsed text to its reply: statement after statement, on the calling thread while they are fast,
-// on a worker from the first one that is not, and on again when a pending commit is done.
+// One SQL request from its parsed text to its reply: statement after statement, on the calling thread while they are
+// fast, on a worker from the first one that is not, and on again when a pending commit is done.
 //
-//   Start (network thread): TryFast … kDone → next; kPending → park, the commit's callback resumes; kNeedsWorker → a worker
-//   worker: Execute … to the end
+//   Start (network thread): TryFast … kDone → next; kPending → park, the commit's callback resumes; kNeedsWorker → a
+//   worker worker: Execute … to the end
 // One thread at a time works on a run; the hand-over points are the worker queue and `attempt_`.
 #pragma once
 
@@ -94,7 +94,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   engine::ExecuteContext context_;
   std::string as_user_;
   size_t index_ = 0;
-  int64_t inner_offset_ = -1;  // of EXECUTE AS's statement; -1: none
+  int64_t inner_offset_ = -1;                         // of EXECUTE AS's statement; -1: none
   Micros started_at_ = 0, statement_started_at_ = 0;  // monotonic
   std::atomic<bool> cancelled_{false};
   std::atomic<Attempt> attempt_{Attempt::kRunning};

@@ -116,15 +116,14 @@ Status ServiceCommands::CheckMayManageUsers(const CommandInput& input, const cha
 }
 
 Result<StatementResult> ServiceCommands::Apply(const engine::CreateUser& command, const CommandInput& input) {
-  RETURN_IF_ERROR(
-      CheckMayManageUsers(input, "CREATE USER", command.name, command.role == auth::Role::kSystem));
+  RETURN_IF_ERROR(CheckMayManageUsers(input, "CREATE USER", command.name, command.role == auth::Role::kSystem));
   if (command.if_not_exists && parts_.users->FindByName(command.name) != nullptr) {
     return Message("User '" + command.name + "' already exists");
   }
-  ASSIGN_OR_RETURN(auth::UserPtr user, parts_.users->Create({.name = command.name,
-                                                             .password = command.password,
-                                                             .email = command.email,
-                                                             .role = command.role}));
+  ASSIGN_OR_RETURN(
+      auth::UserPtr user,
+      parts_.users->Create(
+          {.name = command.name, .password = command.password, .email = command.email, .role = command.role}));
   RETURN_IF_ERROR(Audit(input, "CREATE USER", user->name, "role " + std::string(auth::RoleName(user->role))));
   return Message("User '" + user->name + "' created successfully");
 }
@@ -154,8 +153,8 @@ Result<StatementResult> ServiceCommands::Apply(const engine::AlterUser& command,
 
 Result<StatementResult> ServiceCommands::Apply(const engine::DropUser& command, const CommandInput& input) {
   const auth::UserPtr user = parts_.users->FindByName(command.name);
-  RETURN_IF_ERROR(CheckMayManageUsers(input, "DROP USER", command.name,
-                                      user != nullptr && user->role == auth::Role::kSystem));
+  RETURN_IF_ERROR(
+      CheckMayManageUsers(input, "DROP USER", command.name, user != nullptr && user->role == auth::Role::kSystem));
   if (user == nullptr) {
     if (!command.if_exists) return NoSuchUser(command.name);
     return Message("User '" + command.name + "' does not exist");
@@ -197,7 +196,8 @@ Result<std::string> ServiceCommands::ResolveNamespace(const std::string& name) c
   return Error{.code = ErrorCode::kNamespaceNotFound, .message = "namespace '" + name + "' does not exist"};
 }
 
-void ServiceCommands::AuditEngineCommand(const engine::Command& command, const CommandInput& input, const Error* error) {
+void ServiceCommands::AuditEngineCommand(const engine::Command& command, const CommandInput& input,
+                                         const Error* error) {
   if (error != nullptr && error->code != ErrorCode::kPermissionDenied) return;
   const AuditedObject object = Audited(command, input.namespace_name);
   if (object.action == nullptr) return;

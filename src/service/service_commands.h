@@ -46,7 +46,8 @@ class ServiceCommands {
   Result<engine::StatementResult> Apply(const engine::DropUser& command, const CommandInput& input);
   Result<engine::StatementResult> Apply(const engine::StorageJob& command, const CommandInput& input);
   // Errors: kPermissionDenied (audited): the caller is no admin, or a dba and `system_touched`.
-  Status CheckMayManageUsers(const CommandInput& input, const char* action, const std::string& target, bool system_touched);
+  Status CheckMayManageUsers(const CommandInput& input, const char* action, const std::string& target,
+                             bool system_touched);
   Status Audit(const CommandInput& input, const char* action, const std::string& target, std::string details);
   Result<std::vector<catalog::TablePtr>> TablesOf(const engine::StorageJob& command, const CommandInput& input) const;
 

@@ -75,8 +75,7 @@ class RoutingSqlService final : public SqlService {
  private:
   int64_t RateLimitWait(const auth::Identity& identity) {
     if (run_parts_.options.queries_per_second <= 0) return 0;
-    const Micros wait =
-        limiter_.Admit(std::to_string(identity.user.value), run_parts_.parts.clock->MonotonicMicros());
+    const Micros wait = limiter_.Admit(std::to_string(identity.user.value), run_parts_.parts.clock->MonotonicMicros());
     return (wait + kMicrosPerSecond - 1) / kMicrosPerSecond;
   }
 
