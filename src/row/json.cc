@@ -8,6 +8,7 @@
 
 #include <simdjson.h>
 
+#include "row/ascii.h"
 #include "row/byte_order.h"
 #include "row/text_form.h"
 #include "row/value_bytes.h"
@@ -15,7 +16,6 @@
 namespace kalamdb::row {
 namespace {
 
-constexpr char kHexDigits[] = "0123456789abcdef";
 constexpr char kBase64Digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 constexpr size_t kWordBytes = sizeof(uint64_t);
@@ -70,7 +70,7 @@ void AppendEscape(char c, std::string* out) {
 }
 
 // REQUIRES: valid UTF-8.
-void AppendEscaped(std::string_view text, std::string* out) {
+void AppendEscapedText(std::string_view text, std::string* out) {
   while (true) {
     const size_t run = PlainRun<false>(text.data(), text.size());
     out->append(text.data(), run);
@@ -93,7 +93,7 @@ void AppendDamaged(std::string_view text, std::string* out) {
   while (!text.empty()) {
     const size_t length = CharacterLength(text);
     if (length == 0) out->append(kReplacement);
-    else AppendEscaped(text.substr(0, length), out);
+    else AppendEscapedText(text.substr(0, length), out);
     text.remove_prefix(length == 0 ? 1 : length);
   }
 }
@@ -125,7 +125,7 @@ void AppendJsonString(std::string_view text, std::string* out) {
   out->append(text.data(), run);
   if (run != text.size()) {
     const std::string_view rest = text.substr(run);
-    if (simdjson::validate_utf8(rest.data(), rest.size())) AppendEscaped(rest, out);
+    if (simdjson::validate_utf8(rest.data(), rest.size())) AppendEscapedText(rest, out);
     else AppendDamaged(rest, out);
   }
   out->push_back('"');

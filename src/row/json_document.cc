@@ -8,16 +8,13 @@
 
 #include <simdjson.h>
 
+#include "row/ascii.h"
 #include "row/text_form.h"
 
 namespace kalamdb::row {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
-using Kind = JsonParam::Kind;
-
-bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 std::string_view TrimEnd(std::string_view text) {
   while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
@@ -35,17 +32,17 @@ size_t SkipDigits(std::string_view text, size_t at) {
 }
 
 // kInteger or kNumber where the token is a number as RFC 8259 writes it, else nothing.
-std::optional<Kind> NumberKind(std::string_view token) {
+std::optional<JsonParam::Kind> NumberKind(std::string_view token) {
   size_t at = token.starts_with('-') ? 1 : 0;
   const size_t digits = SkipDigits(token, at);
   if (digits == at || (token[at] == '0' && digits > at + 1)) return std::nullopt;
   at = digits;
-  Kind kind = Kind::kInteger;
+  JsonParam::Kind kind = JsonParam::Kind::kInteger;
   if (at < token.size() && token[at] == '.') {
     const size_t end = SkipDigits(token, at + 1);
     if (end == at + 1) return std::nullopt;
     at = end;
-    kind = Kind::kNumber;
+    kind = JsonParam::Kind::kNumber;
   }
   if (at < token.size() && (token[at] == 'e' || token[at] == 'E')) {
     ++at;
@@ -53,16 +50,16 @@ std::optional<Kind> NumberKind(std::string_view token) {
     const size_t end = SkipDigits(token, at);
     if (end == at) return std::nullopt;
     at = end;
-    kind = Kind::kNumber;
+    kind = JsonParam::Kind::kNumber;
   }
   if (at != token.size()) return std::nullopt;
   return kind;
 }
 
 // What a token without quotes is.
-std::optional<Kind> PlainKind(std::string_view token) {
-  if (token == "true" || token == "false") return Kind::kBool;
-  if (token == "null") return Kind::kNull;
+std::optional<JsonParam::Kind> PlainKind(std::string_view token) {
+  if (token == "true" || token == "false") return JsonParam::Kind::kBool;
+  if (token == "null") return JsonParam::Kind::kNull;
   return NumberKind(token);
 }
 
@@ -112,7 +109,7 @@ class Walker {
       if (const auto error = document_.get_string().get(content); error != simdjson::SUCCESS) return Failed(error);
       content = KeepUnescaped(content);
     }
-    return Add({.text = content, .kind = Kind::kString});
+    return Add({.text = content, .kind = JsonParam::Kind::kString});
   }
 
   Status WalkValue(ondemand::value value, std::string_view name, size_t depth) {
@@ -127,7 +124,7 @@ class Walker {
 
   Status WalkObject(ondemand::value value, std::string_view name, size_t depth) {
     const std::string_view open = value.raw_json_token();
-    ASSIGN_OR_RETURN(const size_t at, Open(open, Kind::kObject, name, depth));
+    ASSIGN_OR_RETURN(const size_t at, Open(open, JsonParam::Kind::kObject, name, depth));
     ondemand::object object;
     if (const auto error = value.get_object().get(object); error != simdjson::SUCCESS) return Failed(error);
     for (auto entry : object) {
@@ -142,7 +139,7 @@ class Walker {
 
   Status WalkArray(ondemand::value value, std::string_view name, size_t depth) {
     const std::string_view open = value.raw_json_token();
-    ASSIGN_OR_RETURN(const size_t at, Open(open, Kind::kArray, name, depth));
+    ASSIGN_OR_RETURN(const size_t at, Open(open, JsonParam::Kind::kArray, name, depth));
     ondemand::array array;
     if (const auto error = value.get_array().get(array); error != simdjson::SUCCESS) return Failed(error);
     for (auto entry : array) {
@@ -160,7 +157,7 @@ class Walker {
       if (const auto error = value.get_string().get(content); error != simdjson::SUCCESS) return Failed(error);
       content = KeepUnescaped(content);
     }
-    return Add({.name = name, .text = content, .kind = Kind::kString});
+    return Add({.name = name, .text = content, .kind = JsonParam::Kind::kString});
   }
 
   Result<std::string_view> ReadKey(ondemand::field* field) {
@@ -190,7 +187,7 @@ class Walker {
   }
 
   // Index of the node of an array or object that begins.
-  Result<size_t> Open(std::string_view token, Kind kind, std::string_view name, size_t depth) {
+  Result<size_t> Open(std::string_view token, JsonParam::Kind kind, std::string_view name, size_t depth) {
     if (depth > kMaxJsonDepth) {
       return InvalidJson("more than " + std::to_string(kMaxJsonDepth) + " arrays and objects within each other", ByteAt(token.data()));
     }
@@ -267,22 +264,22 @@ std::optional<JsonView> JsonView::Find(std::string_view name) const {
 }
 
 std::optional<std::string_view> JsonView::AsString() const {
-  if (kind() != Kind::kString) return std::nullopt;
+  if (kind() != JsonParam::Kind::kString) return std::nullopt;
   return text();
 }
 
 std::optional<int64_t> JsonView::AsInt64() const {
-  if (kind() != Kind::kInteger) return std::nullopt;
+  if (kind() != JsonParam::Kind::kInteger) return std::nullopt;
   return ParseInteger(text());
 }
 
 std::optional<double> JsonView::AsDouble() const {
-  if (kind() != Kind::kInteger && kind() != Kind::kNumber) return std::nullopt;
+  if (kind() != JsonParam::Kind::kInteger && kind() != JsonParam::Kind::kNumber) return std::nullopt;
   return ParseDouble(text());
 }
 
 std::optional<bool> JsonView::AsBool() const {
-  if (kind() != Kind::kBool) return std::nullopt;
+  if (kind() != JsonParam::Kind::kBool) return std::nullopt;
   return text() == "true";
 }
 

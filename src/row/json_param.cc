@@ -11,8 +11,6 @@
 namespace kalamdb::row {
 namespace {
 
-using Kind = JsonParam::Kind;
-
 constexpr size_t kShownBytes = 60;  // of a value in a message
 
 // The value as the message shows it: shortened, never within a character.
@@ -25,7 +23,7 @@ std::string Shown(const JsonParam& param) {
   }
   std::string shown(text);
   if (text.size() < param.text.size()) shown += "…";
-  return param.kind == Kind::kString ? "'" + shown + "'" : shown;
+  return param.kind == JsonParam::Kind::kString ? "'" + shown + "'" : shown;
 }
 
 Error Misfit(const JsonParam& param, const Type& type, std::string_view why) {
@@ -34,8 +32,8 @@ Error Misfit(const JsonParam& param, const Type& type, std::string_view why) {
   return Error{ErrorCode::kTypeMismatch, std::move(message)};
 }
 
-bool IsNumber(const JsonParam& param) { return param.kind == Kind::kInteger || param.kind == Kind::kNumber; }
-bool IsText(const JsonParam& param) { return param.kind == Kind::kString; }
+bool IsNumber(const JsonParam& param) { return param.kind == JsonParam::Kind::kInteger || param.kind == JsonParam::Kind::kNumber; }
+bool IsText(const JsonParam& param) { return param.kind == JsonParam::Kind::kString; }
 
 struct IntegerRange {
   int64_t least, most;
@@ -56,7 +54,7 @@ IntegerRange RangeOf(TypeKind kind) {
 // An integer, also where it is written with a point or an exponent (5.0, 1e3).
 std::optional<int64_t> IntegerOf(const JsonParam& param) {
   if (const auto value = ParseInteger(param.text)) return value;
-  if (param.kind != Kind::kNumber) return std::nullopt;
+  if (param.kind != JsonParam::Kind::kNumber) return std::nullopt;
   const auto value = ParseDecimal(param.text, kMaxDecimalWidth, 18);
   constexpr Int128 kUnit = 1'000'000'000'000'000'000;
   if (!value || *value % kUnit != 0) return std::nullopt;
@@ -89,14 +87,15 @@ Result<Value> ToPointInTime(const JsonParam& param, const Type& type) {
   switch (type.kind()) {
     case TypeKind::kDate: value = ParseDate(param.text); break;
     case TypeKind::kTime: value = ParseTime(param.text); break;
-    default: value = ParseTimestamp(param.text); break;
+    case TypeKind::kTimestamp: value = ParseTimestamp(param.text, ZoneUse::kPassOver); break;
+    default: value = ParseTimestamp(param.text, ZoneUse::kToUtc); break;
   }
   if (!value) return Misfit(param, type, "no such date or time, or one out of range");
   return Value::Int(*value);
 }
 
 Result<Value> ToBoolean(const JsonParam& param, const Type& type) {
-  if (param.kind == Kind::kBool || IsText(param)) {
+  if (param.kind == JsonParam::Kind::kBool || IsText(param)) {
     if (param.text == "true" || param.text == "TRUE") return Value::Bool(true);
     if (param.text == "false" || param.text == "FALSE") return Value::Bool(false);
   }
@@ -170,7 +169,7 @@ Result<Value> ToBytes(const JsonParam& param, const Type& type) {
     if (!bytes) return Misfit(param, type, "no base64");
     return Value::String(*std::move(bytes));
   }
-  if (param.kind != Kind::kArray) return Misfit(param, type, "base64 is asked");
+  if (param.kind != JsonParam::Kind::kArray) return Misfit(param, type, "base64 is asked");
   ASSIGN_OR_RETURN(const JsonDocument document, JsonDocument::Parse(param.text));
   std::string bytes;
   for (const JsonView item : document.root().items()) {
@@ -196,14 +195,14 @@ Result<Value> ToJsonText(const JsonParam& param, const Type& type) {
 }
 
 Result<Value> ToEmbedding(const JsonParam& param, const Type& type) {
-  if (param.kind != Kind::kArray && !IsText(param)) return Misfit(param, type, "an array of numbers is asked");
+  if (param.kind != JsonParam::Kind::kArray && !IsText(param)) return Misfit(param, type, "an array of numbers is asked");
   const auto document = JsonDocument::Parse(param.text);
   if (!document.ok() || !document->root().IsArray()) return Misfit(param, type, "an array of numbers is asked");
   std::string bytes;
   bytes.reserve(type.length() * sizeof(float));
   size_t count = 0;
   for (const JsonView item : document->root().items()) {
-    const bool number = item.kind() == Kind::kInteger || item.kind() == Kind::kNumber || item.IsString();
+    const bool number = item.kind() == JsonParam::Kind::kInteger || item.kind() == JsonParam::Kind::kNumber || item.IsString();
     const auto element = number ? ParseFloat(item.text()) : std::nullopt;
     if (!element) return Misfit(param, type, "element " + std::to_string(count + 1) + " is no number that fits FLOAT");
     char slot[sizeof(float)];
@@ -218,7 +217,7 @@ Result<Value> ToEmbedding(const JsonParam& param, const Type& type) {
 }  // namespace
 
 Result<Value> ParamToValue(const JsonParam& param, const Type& type) {
-  if (param.kind == Kind::kNull) return Value::Null();
+  if (param.kind == JsonParam::Kind::kNull) return Value::Null();
   switch (type.kind()) {
     case TypeKind::kBoolean: return ToBoolean(param, type);
     case TypeKind::kSmallInt:

@@ -33,7 +33,7 @@ void AppendSigned(Unsigned bits, std::string* out) {
 }
 
 template <typename Float, typename Unsigned>
-void AppendFloat(Float value, std::string* out) {
+void AppendKeyFloat(Float value, std::string* out) {
   if (std::isnan(value)) value = std::numeric_limits<Float>::quiet_NaN();
   if (value == 0) value = 0;
   const auto bits = std::bit_cast<Unsigned>(value);
@@ -53,7 +53,7 @@ void AppendEscaped(std::string_view bytes, std::string* out) {
   out->append(2, kZero);
 }
 
-Error Damaged() { return Error{ErrorCode::kStorageUnavailable, "a stored key is damaged"}; }
+Error DamagedKey() { return Error{ErrorCode::kStorageUnavailable, "a stored key is damaged"}; }
 
 template <typename Unsigned>
 bool TakeBig(std::string_view* in, Unsigned* bits) {
@@ -66,7 +66,7 @@ bool TakeBig(std::string_view* in, Unsigned* bits) {
 template <typename Signed, typename Unsigned>
 Result<Value> ReadSigned(std::string_view* in) {
   Unsigned bits = 0;
-  if (!TakeBig(in, &bits)) return Damaged();
+  if (!TakeBig(in, &bits)) return DamagedKey();
   return Value::Int(static_cast<Signed>(static_cast<Unsigned>(bits ^ SignBit<Unsigned>())));
 }
 
@@ -83,25 +83,25 @@ Result<Value> ReadEscaped(std::string_view* in) {
   std::string bytes;
   while (true) {
     const size_t zero = in->find(kZero);
-    if (zero == std::string_view::npos || zero + 1 >= in->size()) return Damaged();
+    if (zero == std::string_view::npos || zero + 1 >= in->size()) return DamagedKey();
     const char mark = (*in)[zero + 1];
     bytes.append(in->substr(0, zero));
     in->remove_prefix(zero + 2);
     if (mark == kZero) return Value::String(std::move(bytes));
-    if (mark != kZeroEscape) return Damaged();
+    if (mark != kZeroEscape) return DamagedKey();
     bytes.push_back(kZero);
   }
 }
 
 Result<Value> ReadWide(std::string_view* in, bool is_signed) {
   unsigned __int128 bits = 0;
-  if (!TakeBig(in, &bits)) return Damaged();
+  if (!TakeBig(in, &bits)) return DamagedKey();
   return Value::Wide(static_cast<Int128>(is_signed ? bits ^ SignBit<unsigned __int128>() : bits));
 }
 
 Result<Value> ReadBoolean(std::string_view* in) {
   uint8_t byte = 0;
-  if (!TakeBig(in, &byte) || byte > 1) return Damaged();
+  if (!TakeBig(in, &byte) || byte > 1) return DamagedKey();
   return Value::Bool(byte == 1);
 }
 
@@ -134,8 +134,8 @@ void AppendKeyValue(const Type& type, const Value& value, std::string* out) {
     case TypeKind::kTime:
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampTz: AppendSigned(static_cast<uint64_t>(value.as_int()), out); return;
-    case TypeKind::kFloat: AppendFloat<float, uint32_t>(value.as_float(), out); return;
-    case TypeKind::kDouble: AppendFloat<double, uint64_t>(value.as_double(), out); return;
+    case TypeKind::kFloat: AppendKeyFloat<float, uint32_t>(value.as_float(), out); return;
+    case TypeKind::kDouble: AppendKeyFloat<double, uint64_t>(value.as_double(), out); return;
     case TypeKind::kDecimal: AppendSigned(static_cast<unsigned __int128>(value.as_wide()), out); return;
     case TypeKind::kUuid: AppendBig(static_cast<unsigned __int128>(value.as_wide()), out); return;
     case TypeKind::kText:
@@ -158,12 +158,12 @@ Result<Value> ReadKeyValue(const Type& type, std::string_view* in) {
     case TypeKind::kTimestampTz: return ReadSigned<int64_t, uint64_t>(in);
     case TypeKind::kFloat: {
       float value = 0;
-      if (!TakeFloat<float, uint32_t>(in, &value)) return Damaged();
+      if (!TakeFloat<float, uint32_t>(in, &value)) return DamagedKey();
       return Value::Float(value);
     }
     case TypeKind::kDouble: {
       double value = 0;
-      if (!TakeFloat<double, uint64_t>(in, &value)) return Damaged();
+      if (!TakeFloat<double, uint64_t>(in, &value)) return DamagedKey();
       return Value::Double(value);
     }
     case TypeKind::kDecimal: return ReadWide(in, true);
@@ -174,7 +174,7 @@ Result<Value> ReadKeyValue(const Type& type, std::string_view* in) {
     case TypeKind::kEmbedding: break;
   }
   KALAM_CHECK(!"the type cannot be a key");
-  return Damaged();
+  return DamagedKey();
 }
 
 Result<std::vector<Value>> DecodePrimaryKey(const Schema& schema, std::string_view primary_key) {
@@ -184,7 +184,7 @@ Result<std::vector<Value>> DecodePrimaryKey(const Schema& schema, std::string_vi
     ASSIGN_OR_RETURN(Value value, ReadKeyValue(schema.column(ordinal).type, &primary_key));
     values.push_back(std::move(value));
   }
-  if (!primary_key.empty()) return Damaged();
+  if (!primary_key.empty()) return DamagedKey();
   return values;
 }
 

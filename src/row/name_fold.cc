@@ -4,6 +4,7 @@
 // Latin. Not folded: ß against SS, ligatures, the Turkish dotless i, other scripts. Invalid UTF-8 is kept byte by byte.
 #include <cstdint>
 
+#include "row/ascii.h"
 #include "row/schema.h"
 
 namespace kalamdb::row {
@@ -78,7 +79,7 @@ std::string FoldName(std::string_view name) {
   for (size_t at = 0; at < name.size();) {
     const char c = name[at];
     if (static_cast<uint8_t>(c) < 0x80) {
-      folded.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+      folded.push_back(ToLower(c));
       ++at;
       continue;
     }

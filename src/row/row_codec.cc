@@ -13,16 +13,16 @@ constexpr size_t kSeqAt = 8;
 constexpr size_t kUpdatedAt = 16;
 static_assert(kUpdatedAt + sizeof(Micros) == kRowHeaderBytes);
 
-Error Damaged(std::string_view what) {
+Error DamagedRow(std::string_view what) {
   return Error{ErrorCode::kStorageUnavailable, "a stored row is damaged: " + std::string(what)};
 }
 
 Status CheckHeader(const RowLayout& layout, std::string_view row) {
-  if (static_cast<uint8_t>(row[0]) != kRowFormat) return Damaged("unknown format");
+  if (static_cast<uint8_t>(row[0]) != kRowFormat) return DamagedRow("unknown format");
   const auto flags = static_cast<uint8_t>(row[kFlagsAt]);
-  if ((flags & ~kRowFlagDeleted) != 0 || LoadLittle<uint16_t>(row.data() + kReservedAt) != 0) return Damaged("unknown flags");
+  if ((flags & ~kRowFlagDeleted) != 0 || LoadLittle<uint16_t>(row.data() + kReservedAt) != 0) return DamagedRow("unknown flags");
   if (RowVersion(row) != layout.version()) {
-    return Damaged("schema version " + std::to_string(RowVersion(row).value) + " in place of " +
+    return DamagedRow("schema version " + std::to_string(RowVersion(row).value) + " in place of " +
                    std::to_string(layout.version().value));
   }
   return {};
@@ -69,19 +69,19 @@ void SetRowDeleted(std::string* row, bool deleted) {
 }
 
 Status CheckRow(const RowLayout& layout, std::string_view row) {
-  if (row.size() < layout.variable_start()) return Damaged("too short");
+  if (row.size() < layout.variable_start()) return DamagedRow("too short");
   RETURN_IF_ERROR(CheckHeader(layout, row));
   const size_t variable_bytes = row.size() - layout.variable_start();
   uint32_t start = 0;
   for (const auto& column : layout.variable_columns()) {
     const auto end = LoadLittle<uint32_t>(row.data() + layout.offset(column.ordinal));
-    if (end < start || end > variable_bytes) return Damaged("a value ends outside of it");
+    if (end < start || end > variable_bytes) return DamagedRow("a value ends outside of it");
     if (column.exact_bytes != 0 && end - start != column.exact_bytes && !RowIsNull(row, column.ordinal)) {
-      return Damaged("an embedding has a wrong length");
+      return DamagedRow("an embedding has a wrong length");
     }
     start = end;
   }
-  if (start != variable_bytes) return Damaged("wrong length");
+  if (start != variable_bytes) return DamagedRow("wrong length");
   return {};
 }
 

@@ -76,7 +76,7 @@ class Reader {
   bool failed_ = false;
 };
 
-Error Damaged(std::string_view what) {
+Error DamagedSchema(std::string_view what) {
   return Error{ErrorCode::kStorageUnavailable, "a stored schema is damaged: " + std::string(what)};
 }
 
@@ -114,18 +114,18 @@ std::string EncodeSchema(const Schema& schema) {
 }
 
 Result<SchemaPtr> DecodeSchema(std::string_view bytes) {
-  if (bytes.empty() || bytes[0] != kSchemaFormat) return Damaged("unknown format");
+  if (bytes.empty() || bytes[0] != kSchemaFormat) return DamagedSchema("unknown format");
   Reader in(bytes.substr(1));
   const auto version = SchemaVersion(in.Little<uint32_t>());
   const auto count = in.Little<uint16_t>();
   std::vector<Column> columns;
   for (uint16_t i = 0; i < count; ++i) {
     auto column = ReadColumn(&in);
-    if (!column) return Damaged("column " + std::to_string(i + 1));
+    if (!column) return DamagedSchema("column " + std::to_string(i + 1));
     columns.push_back(*std::move(column));
   }
-  if (in.failed() || !in.at_end()) return Damaged("wrong length");
-  if (const std::string problem = Schema::Check(columns); !problem.empty()) return Damaged(problem);
+  if (in.failed() || !in.at_end()) return DamagedSchema("wrong length");
+  if (const std::string problem = Schema::Check(columns); !problem.empty()) return DamagedSchema(problem);
   return std::make_shared<const Schema>(version, std::move(columns));
 }
 

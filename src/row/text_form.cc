@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "row/ascii.h"
+
 namespace kalamdb::row {
 namespace {
-
-constexpr char kHexDigits[] = "0123456789abcdef";
 
 struct CivilDate {
   int64_t year;

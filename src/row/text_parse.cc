@@ -5,16 +5,15 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "row/ascii.h"
 #include "row/text_form.h"
 
 namespace kalamdb::row {
 namespace {
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
 std::string Lower(std::string_view text) {
   std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  for (char& c : lower) c = ToLower(c);
   return lower;
 }
 
@@ -245,7 +244,7 @@ std::optional<int64_t> ParseTime(std::string_view text) {
   return in.AtEnd() ? micros : std::nullopt;
 }
 
-std::optional<int64_t> ParseTimestamp(std::string_view text) {
+std::optional<int64_t> ParseTimestamp(std::string_view text, ZoneUse zone) {
   if (const auto infinite = ParseInfinite(text, kInfiniteMicros)) return infinite;
   Scanner in(text);
   const auto days = ScanDate(&in);
@@ -258,6 +257,7 @@ std::optional<int64_t> ParseTimestamp(std::string_view text) {
     if (within && !in.AtEnd()) offset = ScanZone(&in);
   }
   if (!within || !offset || !in.AtEnd()) return std::nullopt;
+  if (zone == ZoneUse::kPassOver) offset = 0;
   int64_t micros = 0;
   if (__builtin_mul_overflow(*days, kMicrosPerDay, &micros) || __builtin_add_overflow(micros, *within - *offset, &micros) ||
       !IsTimestampInRange(micros) || micros == kInfiniteMicros) {

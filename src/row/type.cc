@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "row/ascii.h"
+
 namespace kalamdb::row {
 namespace {
 
@@ -64,10 +66,7 @@ struct Written {
   bool brackets = false;  // FLOAT[3]
 };
 
-bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view Trim(std::string_view text) {
+std::string_view TrimBlanks(std::string_view text) {
   while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
   while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
   return text;
@@ -78,7 +77,7 @@ Error InvalidType(std::string_view sql, std::string_view rule) {
 }
 
 std::optional<uint32_t> ParseArgument(std::string_view text) {
-  text = Trim(text);
+  text = TrimBlanks(text);
   if (text.empty() || text.size() > 9) return std::nullopt;
   uint32_t value = 0;
   for (char c : text) {
@@ -94,7 +93,7 @@ std::string FoldWords(std::string_view text) {
     if (IsBlank(c)) {
       if (folded.back() != ' ') folded.push_back(' ');
     } else {
-      folded.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+      folded.push_back(ToLower(c));
     }
   }
   return folded;
@@ -102,10 +101,10 @@ std::string FoldWords(std::string_view text) {
 
 // Splits "name ( a , b )" or "name [ a ]".
 Result<Written> SplitType(std::string_view sql) {
-  sql = Trim(sql);
+  sql = TrimBlanks(sql);
   const size_t open = sql.find_first_of("([");
   Written written;
-  written.name = FoldWords(Trim(sql.substr(0, open)));
+  written.name = FoldWords(TrimBlanks(sql.substr(0, open)));
   if (written.name.empty()) return InvalidType(sql, "a type needs a name");
   if (open == std::string_view::npos) return written;
   written.brackets = sql[open] == '[';
@@ -256,13 +255,13 @@ Result<Type> ParseType(std::string_view sql) {
     if (spelling.sql == written.name) kind = spelling.kind;
   }
   if (!kind) {
-    return Error{ErrorCode::kUnsupported, "type " + std::string(Trim(sql)) + " is not offered"}.WithHint(
+    return Error{ErrorCode::kUnsupported, "type " + std::string(TrimBlanks(sql)) + " is not offered"}.WithHint(
         "Columns are BOOLEAN, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s), TEXT, VARCHAR(n), BYTES, DATE, TIME, "
         "TIMESTAMP, TIMESTAMPTZ, UUID, JSON or EMBEDDING(n).");
   }
   if (written.brackets) {
     if (*kind == TypeKind::kFloat) return MakeEmbedding(sql, written.arguments);
-    return Error{ErrorCode::kUnsupported, "type " + std::string(Trim(sql)) + " is not offered: of arrays only FLOAT[n]"};
+    return Error{ErrorCode::kUnsupported, "type " + std::string(TrimBlanks(sql)) + " is not offered: of arrays only FLOAT[n]"};
   }
   switch (*kind) {
     case TypeKind::kEmbedding: return MakeEmbedding(sql, written.arguments);

@@ -77,7 +77,7 @@ TEST(TextForm, ReadsBackWhatItWrites) {
     const int64_t time = random.ValueOf(Type::Of(TypeKind::kTime)).as_int();
     ASSERT_EQ(ParseTime(written([&](auto* out) { AppendTime(time, out); })), time);
     const int64_t micros = random.ValueOf(Type::Of(TypeKind::kTimestamp)).as_int();
-    ASSERT_EQ(ParseTimestamp(written([&](auto* out) { AppendTimestamp(micros, out); })), micros);
+    ASSERT_EQ(ParseTimestamp(written([&](auto* out) { AppendTimestamp(micros, out); }), ZoneUse::kToUtc), micros);
     const Int128 uuid = random.ValueOf(Type::Of(TypeKind::kUuid)).as_wide();
     ASSERT_TRUE(ParseUuid(written([&](auto* out) { AppendUuid(uuid, out); })) == uuid);
     const auto width = static_cast<uint8_t>(1 + random.Below(38));
@@ -100,7 +100,7 @@ TEST(TextForm, SurvivesAnyText) {
     (void)ParseUuid(text);
     (void)ParseDouble(text);
     (void)ParseFloat(text);
-    if (const auto micros = ParseTimestamp(text)) ASSERT_TRUE(IsTimestampInRange(*micros)) << text;
+    if (const auto micros = ParseTimestamp(text, ZoneUse::kToUtc)) ASSERT_TRUE(IsTimestampInRange(*micros)) << text;
     if (const auto decimal = ParseDecimal(text, 5, 2)) ASSERT_TRUE(*decimal < 100'000 && *decimal > -100'000) << text;
     if (const auto integer = ParseInteger(text)) ASSERT_EQ(ParseDecimal(text, 38, 0).has_value(), true) << text;
   }
