@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
+#include "row/test_random.h"
 
 namespace kalamdb::row {
 namespace {
@@ -112,20 +112,20 @@ TEST(JsonDocument, LimitsDepthAndValues) {
 
 // Changed documents are refused or read, and what is read can be walked: meant for the sanitizers.
 TEST(JsonDocument, SurvivesDamage) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937_64 random(seed);
+  Random random(seed);
   const std::string base = R"({"sql":"INSERT \u00e9\\","params":[1,2.5e3,"x",null,true,{"k":[[],{}]}],"\n":{"a":"\"","b":[false]}})";
   size_t accepted = 0;
   for (int round = 0; round < 20'000; ++round) {
     std::string text = base;
-    const auto edits = 1 + random() % 3;
+    const auto edits = 1 + random.Bits() % 3;
     for (uint64_t i = 0; i < edits; ++i) {
-      const size_t at = random() % text.size();
+      const size_t at = random.Bits() % text.size();
       constexpr std::string_view kPieces = "{}[]\",:\\0-e.tfn \x01\xC3u";
-      if (random() % 3 == 0) text.erase(at, 1);
-      else if (random() % 2 == 0) text[at] = kPieces[random() % kPieces.size()];
-      else text.insert(at, 1, kPieces[random() % kPieces.size()]);
+      if (random.Bits() % 3 == 0) text.erase(at, 1);
+      else if (random.Bits() % 2 == 0) text[at] = kPieces[random.Bits() % kPieces.size()];
+      else text.insert(at, 1, kPieces[random.Bits() % kPieces.size()]);
     }
     const auto document = JsonDocument::Parse(text);
     EXPECT_EQ(document.ok(), CheckJson(text).ok()) << text;

@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 
 #include "row/json_document.h"
 #include "row/row_codec.h"
@@ -48,7 +47,7 @@ TEST(JsonString, ReplacesWhatIsNoUtf8) {
 
 // Any bytes make a string that simdjson accepts; valid text comes back as it was, at any alignment.
 TEST(JsonString, SurvivesAnyBytes) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 20'000; ++round) {
@@ -105,7 +104,7 @@ JsonParam ParamOf(const std::string& json) {
 }
 
 TEST(ParamToValue, TakesWhatRepliesCarry) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 20'000; ++round) {
@@ -215,7 +214,7 @@ TEST(ParamToValue, NamesTheValue) {
 
 // The writer over a row's bytes says the same as the one over values.
 TEST(JsonFromRow, IsTheSameAsOfValues) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 500; ++round) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "row/test_random.h"
 #include "row/text_form.h"
@@ -86,7 +85,7 @@ int OrderOf(const Type& type, const Value& a, const Value& b) {
 int Sign(int order) { return order < 0 ? -1 : order > 0 ? 1 : 0; }
 
 TEST(KeyCodec, OrderOfBytesIsOrderOfValues) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 100'000; ++round) {
@@ -126,7 +125,7 @@ std::string Encode(const Schema& schema, const std::vector<Value>& key) {
 }
 
 TEST(KeyCodec, CompositeKeysCompareColumnByColumnAndComeBack) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 20'000; ++round) {
@@ -145,7 +144,7 @@ TEST(KeyCodec, CompositeKeysCompareColumnByColumnAndComeBack) {
 }
 
 TEST(KeyCodec, DamagedKeysAreErrors) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 20'000; ++round) {

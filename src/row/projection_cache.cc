@@ -5,7 +5,7 @@ namespace kalamdb::row {
 
 ProjectionPtr ProjectionCache::Get(const SchemaPtr& from, const SchemaPtr& to) {
   const Key key{from.get(), to.get()};
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (const auto at = entries_.find(key); at != entries_.end()) {
     ++stats_.hits;
     return at->second.projection;
@@ -21,7 +21,7 @@ ProjectionPtr ProjectionCache::Get(const SchemaPtr& from, const SchemaPtr& to) {
 }
 
 ProjectionCache::Stats ProjectionCache::stats() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Stats stats = stats_;
   stats.entries = entries_.size();
   return stats;

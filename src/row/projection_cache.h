@@ -6,9 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
+#include <functional>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "row/projection.h"
 
 namespace kalamdb::row {
@@ -46,9 +47,9 @@ class ProjectionCache {
     ProjectionPtr projection;
   };
 
-  mutable std::mutex mutex_;  // guards all below
-  std::unordered_map<Key, Entry, KeyHash> entries_;
-  Stats stats_;
+  mutable Mutex mutex_;
+  std::unordered_map<Key, Entry, KeyHash> entries_ GUARDED_BY(mutex_);
+  Stats stats_ GUARDED_BY(mutex_);
 };
 
 }  // namespace kalamdb::row

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 
 #include "row/projection_cache.h"
 #include "row/test_random.h"
@@ -159,7 +158,7 @@ TEST(Projection, ErrorsNameTheColumn) {
 // A random history of one table: each version adds, drops or widens. A row of any version reads, under any later one, as a model
 // says that follows the row through every step.
 TEST(Projection, RandomHistoriesReadAsTheModel) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   const std::map<TypeKind, std::vector<const char*>> wider = {

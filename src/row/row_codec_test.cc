@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <random>
 
 #include "row/test_random.h"
 #include "row/text_form.h"
@@ -76,7 +75,7 @@ TEST(RowCodec, GoldenBodyOfVariableColumns) {
 }
 
 TEST(RowCodec, EveryRowComesBack) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 5'000; ++round) {
@@ -113,7 +112,7 @@ void CheckThenRead(const Schema& schema, const RowLayout& layout, std::string_vi
 }
 
 TEST(RowCodec, DamageIsAnErrorOrHarmless) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 2'000; ++round) {

@@ -2,9 +2,9 @@
 // magnitude above -O1 with sanitizers): it catches an accidental allocation a column or a scan a look-up, not noise.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdio>
 
+#include "base/clock.h"
 #include "row/json.h"
 #include "row/json_document.h"
 #include "row/key_codec.h"
@@ -20,10 +20,10 @@ constexpr double kMostNanos = 50'000;
 template <typename Operation>
 void Measure(const char* what, Operation operation) {
   size_t sum = 0;  // what the operations give, so that none is left out
-  const auto begin = std::chrono::steady_clock::now();
+  const SystemClock clock;
+  const Micros begin = clock.MonotonicMicros();
   for (int i = 0; i < kRounds; ++i) sum += operation();
-  const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - begin;
-  const double nanos = spent.count() / kRounds;
+  const double nanos = static_cast<double>(clock.MonotonicMicros() - begin) * 1'000 / kRounds;
   std::printf("  %-44s %8.1f ns\n", what, nanos);
   EXPECT_GT(sum, 0u);
   EXPECT_LT(nanos, kMostNanos) << what;

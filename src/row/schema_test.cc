@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "row/test_random.h"
 #include "row/text_form.h"
 
@@ -55,7 +53,7 @@ void ExpectEqual(const Schema& a, const Schema& b) {
 }
 
 TEST(Schema, EverySchemaComesBackAndDamageIsAnError) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 2'000; ++round) {

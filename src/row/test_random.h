@@ -1,14 +1,15 @@
 // Random types, values and schemas for tests: every kind, with the edges that break codecs more likely than chance has them.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/random.h"
+#include "row/byte_order.h"
 #include "row/schema.h"
 #include "row/text_form.h"
 #include "row/type.h"
@@ -18,10 +19,17 @@ namespace kalamdb::row {
 
 class Random {
  public:
-  explicit Random(uint64_t seed) : engine_(seed) {}
+  explicit Random(uint64_t seed) : source_(seed) {}
 
-  uint64_t Bits() { return engine_(); }
-  uint64_t Below(uint64_t bound) { return engine_() % bound; }
+  // Another one each run: for SCOPED_TRACE, so that a failure prints it.
+  static uint64_t FreshSeed() {
+    uint8_t bytes[sizeof(uint64_t)];
+    SystemRandom().Fill(bytes);
+    return LoadLittle<uint64_t>(reinterpret_cast<const char*>(bytes));
+  }
+
+  uint64_t Bits() { return source_.Next(); }
+  uint64_t Below(uint64_t bound) { return source_.Below(bound); }
   bool OneIn(uint64_t n) { return Below(n) == 0; }
 
   Type AnyType() {
@@ -92,7 +100,7 @@ class Random {
     const size_t keys = 1 + Below(count < 3 ? count : 3);
     std::vector<uint16_t> positions;
     for (size_t i = 1; i <= keys; ++i) positions.push_back(static_cast<uint16_t>(i));
-    std::shuffle(positions.begin(), positions.end(), engine_);
+    for (size_t left = keys; left > 1; --left) std::swap(positions[left - 1], positions[Below(left)]);
     std::vector<Column> columns;
     for (size_t i = 0; i < count; ++i) {
       Column column;
@@ -145,7 +153,7 @@ class Random {
 
   static int64_t Clamp(int64_t value, int64_t least, int64_t most) { return value < least ? least : value > most ? most : value; }
 
-  std::mt19937_64 engine_;
+  SeededRandom source_;
 };
 
 }  // namespace kalamdb::row

@@ -9,11 +9,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "row/value.h"
 
 namespace kalamdb::row {
 
-inline constexpr int64_t kMicrosPerSecond = 1'000'000;
 inline constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
 
 // The engine's infinite points in time; their negations are the infinite past.

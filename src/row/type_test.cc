@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "row/test_random.h"
 
 namespace kalamdb::row {
@@ -77,7 +75,7 @@ TEST(Type, RefusesWithTheRightCode) {
 }
 
 TEST(Type, PrintsWhatParsesBack) {
-  const uint64_t seed = std::random_device{}();
+  const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 2'000; ++round) {
