@@ -55,7 +55,7 @@ fetch() {
   local attempt
   for attempt in 1 2 3; do
     say "npm pack $1@$2"
-    if npm pack "$1@$2" --silent --pack-destination "$download" >/dev/null; then break; fi
+    if npm pack "$1@$2" --loglevel=error --pack-destination "$download" >/dev/null; then break; fi
     [ "$attempt" != 3 ] || die "npm could not fetch $1@$2"
     sleep "$attempt"
   done
@@ -104,7 +104,7 @@ install_test_clients() {
   stamp=$(sha512sum <tests/package-lock.json | cut -c1-32)
   [ "$(cat tests/node_modules/.stamp 2>/dev/null)" != "$stamp" ] || return 0
   say "npm ci in tests"
-  (cd tests && npm ci --ignore-scripts --no-audit --no-fund --silent) || die "npm ci in tests failed"
+  (cd tests && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || die "npm ci in tests failed"
   printf '%s\n' "$stamp" >tests/node_modules/.stamp
 }
 
