@@ -1,0 +1,131 @@
+// One table from the engine's exception types to our codes, and what is cut from its messages.
+#include "engine/front/error_mapping.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "engine/front/tokens.h"
+
+namespace kalamdb::engine {
+namespace {
+
+using duckdb::ExceptionType;
+using ExtraInfo = std::unordered_map<std::string, std::string>;
+
+std::string Find(const ExtraInfo& info, const std::string& key) {
+  const auto it = info.find(key);
+  return it == info.end() ? std::string() : it->second;
+}
+
+// The first line: behind it stand the source line, candidates and suggestions.
+std::string FirstLine(const std::string& message) {
+  std::string line = message.substr(0, message.find('\n'));
+  while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.pop_back();
+  return line;
+}
+
+// A path or the name of a setting in a message stays inside.
+bool TellsTooMuch(const std::string& text) {
+  for (const char* word : {"SET ", "PRAGMA ", "memory_limit", "allowed_directories", "enable_external_access", ".parquet", ".duckdb", "/"}) {
+    if (text.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+std::string Lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+Error MissingEntry(const ExtraInfo& info, const std::string& message) {
+  const std::string type = Find(info, "type");
+  const std::string name = Find(info, "name");
+  if (type == "Table" || type == "View") return Error{ErrorCode::kTableNotFound, "table " + name + " does not exist"};
+  if (type == "Schema") return Error{ErrorCode::kNamespaceNotFound, "namespace " + name + " does not exist"};
+  if (type.find("Function") != std::string::npos || type == "Macro") return Error{ErrorCode::kInvalidSql, "function " + Lower(name) + " does not exist"};
+  if (type == "Type") return Error{ErrorCode::kUnsupported, "type " + name + " is not offered"};
+  return Error{ErrorCode::kInvalidSql, FirstLine(message)};
+}
+
+Error BinderError(const ExtraInfo& info, const std::string& message) {
+  const std::string subtype = Find(info, "error_subtype");
+  const std::string line = FirstLine(message);
+  const std::string name = Find(info, "name");
+  if (subtype == "COLUMN_NOT_FOUND" && !name.empty()) {
+    Error error{ErrorCode::kColumnNotFound, "column " + name + " does not exist"};
+    const std::string candidates = Find(info, "candidates");
+    if (!candidates.empty() && candidates.find('_') != 0) error.hint = "There is: " + candidates + ".";
+    return error;
+  }
+  if (subtype == "NO_MATCHING_FUNCTION") {
+    return Error{ErrorCode::kInvalidSql, "no function matches " + Find(info, "call")}.WithHint("Explicit casts may help.");
+  }
+  if (line.find("does not have a column with name") != std::string::npos || line.find("Referenced update column") == 0) {
+    return Error{ErrorCode::kColumnNotFound, line};
+  }
+  return Error{ErrorCode::kInvalidSql, line};
+}
+
+Error Plain(ErrorCode code, const std::string& message, const char* instead) {
+  const std::string line = FirstLine(message);
+  return Error{code, line.empty() || TellsTooMuch(line) ? std::string(instead) : line};
+}
+
+Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& message) {
+  switch (type) {
+    case ExceptionType::PARSER:
+    case ExceptionType::SYNTAX: return Error{ErrorCode::kInvalidSql, FirstLine(message)};
+    case ExceptionType::CATALOG: return MissingEntry(info, message);
+    case ExceptionType::BINDER:
+    case ExceptionType::EXPRESSION: return BinderError(info, message);
+    case ExceptionType::CONVERSION:
+    case ExceptionType::OUT_OF_RANGE:
+    case ExceptionType::MISMATCH_TYPE:
+    case ExceptionType::INVALID_TYPE:
+    case ExceptionType::DECIMAL:
+    case ExceptionType::DIVIDE_BY_ZERO:
+    case ExceptionType::INVALID_INPUT:
+      // A value in such a message may hold anything, a slash too: it is the caller's own.
+      return Error{ErrorCode::kTypeMismatch, FirstLine(message)};
+    case ExceptionType::CONSTRAINT: return Plain(ErrorCode::kCheckViolation, message, "a constraint is violated");
+    case ExceptionType::PARAMETER_NOT_RESOLVED:
+    case ExceptionType::PARAMETER_NOT_ALLOWED: return Plain(ErrorCode::kInvalidSql, message, "a parameter cannot stand here");
+    case ExceptionType::NOT_IMPLEMENTED: return Plain(ErrorCode::kUnsupported, message, "this is not offered");
+    case ExceptionType::PERMISSION: return Plain(ErrorCode::kPermissionDenied, message, "this is not allowed");
+    case ExceptionType::OUT_OF_MEMORY:
+      return Error{ErrorCode::kTooLarge, "the statement needs more memory than limits.memory_bytes"}.WithHint("Filter or aggregate more, or ask for fewer rows.");
+    case ExceptionType::INTERRUPT: return Error{ErrorCode::kCancelled, "the statement was cancelled"};
+    case ExceptionType::IO: return Error{ErrorCode::kStorageUnavailable, "a file could not be read or written"};
+    case ExceptionType::TRANSACTION: return Plain(ErrorCode::kWriteConflict, message, "the transaction is in conflict with another one");
+    default: return Error{ErrorCode::kInternal, "internal error of the query engine"};
+  }
+}
+
+}  // namespace
+
+Error MapError(const duckdb::ErrorData& error, std::string_view text) {
+  const auto& info = error.ExtraInfo();
+  if (const std::string code = Find(info, "kalam_code"); !code.empty()) {
+    int number = 0;
+    std::from_chars(code.data(), code.data() + code.size(), number);
+    return Error{static_cast<ErrorCode>(number), Find(info, "kalam_message"), Find(info, "kalam_hint")};
+  }
+  Error mapped = ByType(error.Type(), info, error.RawMessage());
+  const std::string position = Find(info, "position");
+  size_t offset = 0;
+  if (const auto [end, failed] = std::from_chars(position.data(), position.data() + position.size(), offset); !position.empty() && failed == std::errc()) {
+    mapped.position = text.empty() ? static_cast<int64_t>(offset) + 1 : PositionOf(text, offset);
+  }
+  return mapped;
+}
+
+Error MapException(const std::exception& exception, std::string_view text) {
+  return MapError(duckdb::ErrorData(exception), text);
+}
+
+void ThrowError(const Error& error) {
+  throw duckdb::Exception(ExceptionType::INVALID_INPUT, error.message,
+                          {{"kalam_code", std::to_string(static_cast<int>(error.code))}, {"kalam_message", error.message}, {"kalam_hint", error.hint}});
+}
+
+}  // namespace kalamdb::engine
