@@ -133,7 +133,7 @@ class StatementBuilder {
     }
     try {
       duckdb::ParserOptions options;
-      options.max_expression_depth = 250;
+      options.preserve_identifier_case = false;
       duckdb::Parser parser(options);
       parser.ParseQuery(s.engine_text_);
       if (parser.statements.size() != 1) return Error{ErrorCode::kInvalidSql, "syntax error: this is not one statement"}.WithHint("").At(1);
