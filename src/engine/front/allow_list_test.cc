@@ -67,7 +67,7 @@ TEST(AllowList, HostileStatementsAreRefused) {
       "DELETE FROM t RETURNING getvariable('x')", "MERGE INTO t USING glob('*') g ON true WHEN MATCHED THEN DELETE",
       "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET b = getvariable('x')", "MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED THEN INSERT VALUES (getvariable('x'))",
       "MERGE INTO t USING u ON getvariable('x') WHEN MATCHED THEN DELETE", "EXPLAIN SELECT * FROM glob('*')", "EXPLAIN ANALYZE SELECT getvariable('x')",
-      "DESCRIBE SELECT * FROM glob('*')", "SUMMARIZE SELECT * FROM glob('*')", "SELECT * FROM (DESCRIBE t)", "SELECT * FROM (SHOW tables)", "SELECT * FROM (SHOW ALL TABLES)",
+      "DESCRIBE SELECT * FROM glob('*')", "SUMMARIZE SELECT * FROM glob('*')", "SELECT * FROM (SHOW tables)", "SELECT * FROM (SHOW ALL TABLES)",
       "PIVOT t ON a USING sum(b)", "PIVOT t ON a IN (1) USING sum(getvariable('x'))", "SELECT * FROM t AT (VERSION => 1)", "SELECT * FROM t AT (SEQ => 5)",
       "FROM a.b.c", "SELECT * FROM memory.main.t", "INSERT INTO memory.main.t VALUES (1)", "UPDATE memory.main.t SET a = 1", "DELETE FROM memory.main.t",
       // statements
@@ -102,6 +102,7 @@ TEST(AllowList, FilesAsTablesAreNamesOfTables) {
   EXPECT_TRUE(NamesOnly("SELECT * FROM \"a/b.csv\"", "a/b.csv"));
   EXPECT_TRUE(NamesOnly("TABLE duckdb_settings", "duckdb_settings"));
   EXPECT_TRUE(NamesOnly("WITH a AS (SELECT * FROM duckdb_settings), duckdb_settings AS (SELECT 1) SELECT * FROM a", "duckdb_settings"));
+  EXPECT_TRUE(NamesOnly("SELECT * FROM (DESCRIBE duckdb_settings)", "duckdb_settings"));
   EXPECT_TRUE(NamesOnly("WITH duckdb_settings AS (SELECT * FROM duckdb_settings) SELECT 1", "duckdb_settings"));
   EXPECT_TRUE(NamesOnly("SELECT (WITH x AS (SELECT 1) SELECT 1 FROM x), (SELECT 1 FROM x)", "x"));
 }

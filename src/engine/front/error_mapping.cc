@@ -114,7 +114,9 @@ Error MapError(const duckdb::ErrorData& error, std::string_view text) {
   const std::string position = Find(info, "position");
   size_t offset = 0;
   if (const auto [end, failed] = std::from_chars(position.data(), position.data() + position.size(), offset); !position.empty() && failed == std::errc()) {
-    mapped.position = text.empty() ? static_cast<int64_t>(offset) + 1 : PositionOf(text, offset);
+    // The parser counts characters, everything behind it bytes.
+    const bool parser = error.Type() == ExceptionType::PARSER || error.Type() == ExceptionType::SYNTAX;
+    mapped.position = text.empty() || parser ? static_cast<int64_t>(offset) + 1 : PositionOf(text, offset);
   }
   return mapped;
 }

@@ -86,8 +86,13 @@ class StatementBuilder {
     Statement& s = *statement_;
     if (const auto* unsupported = std::get_if<Unsupported>(&*s.command_)) {
       s.refusal_ = Error{ErrorCode::kUnsupported, unsupported->what, unsupported->hint};
-    } else if (std::holds_alternative<CreateTable>(*s.command_)) {
+    } else if (const auto* create = std::get_if<CreateTable>(&*s.command_)) {
       s.query_type_ = QueryType::kCreateTable;
+      return AdoptQuery(create->as_select);
+    } else if (const auto* view = std::get_if<CreateView>(&*s.command_)) {
+      return AdoptQuery(view->select);
+    } else if (const auto* copy = std::get_if<CopyTable>(&*s.command_)) {
+      return AdoptQuery(copy->select);
     } else if (std::holds_alternative<AlterTable>(*s.command_)) {
       s.query_type_ = QueryType::kAlterTable;
     } else if (std::holds_alternative<Describe>(*s.command_)) {
@@ -99,6 +104,15 @@ class StatementBuilder {
       s.returns_rows_ = as->statement->returns_rows();
       s.query_type_ = as->statement->query_type();
     }
+    return {};
+  }
+
+  // A command around a query reads what the query reads, and is refused what the query is.
+  Status AdoptQuery(const std::string& select) {
+    if (select.empty()) return {};
+    ASSIGN_OR_RETURN(const auto query, ParseEngineStatement(select));
+    statement_->refusal_ = query->refusal();
+    statement_->reads_ = query->reads();
     return {};
   }
 

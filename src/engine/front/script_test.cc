@@ -83,8 +83,9 @@ TEST(Script, DescribesStatements) {
 }
 
 TEST(Script, TablesAStatementNames) {
-  const auto* s = static_cast<const Statement*>(One("with a as (select * from x), x as (select 1) select * from a, ns.y where id in (select id from z limit (select 1 from x))").get());
-  ASSERT_NE(s, nullptr);
+  const StatementPtr select = One("with a as (select * from x), x as (select 1) select * from a, ns.y where id in (select id from z limit (select 1 from x))");
+  ASSERT_NE(select, nullptr);
+  const auto* s = static_cast<const Statement*>(select.get());
   std::vector<std::string> names;
   for (const auto& table : s->reads()) names.push_back(table.namespace_name + "." + table.name);
   // The first x stands in front of the CTE of that name: the table. The last is the CTE.
