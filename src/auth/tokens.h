@@ -2,7 +2,8 @@
 //
 // TokenService is thread-safe. Verify is 4 µs for a new token and a look-up for a known one (bounded cache, dropped at expiry).
 // The key is made at the first start and kept 0600 in the data directory. Algorithms are allow-listed (HS256) and bound to
-// the key; `kid` names the key. Claims: sub, iss ("kalamdb"), exp, iat, role, token_type ("access" | "refresh"), jti, gen.
+// the key; `kid` names the key. Claims: sub (the name), uid (the internal id), iss ("kalamdb"), exp, iat, role, token_type
+// ("access" | "refresh"), jti, gen. A jti is `<session>.<n>`: n counts the refreshes of the session that a login began.
 #pragma once
 
 #include <memory>
@@ -17,6 +18,11 @@
 namespace kalamdb::auth {
 
 inline constexpr size_t kVerifiedTokenCacheEntries = 65'536;
+inline constexpr size_t kMaxTokenBytes = 4'096;  // a longer one is refused unread
+
+struct TokenCacheStats {
+  uint64_t entries = 0, max_entries = kVerifiedTokenCacheEntries, hits = 0, misses = 0, evictions = 0;
+};
 
 struct TokenOptions {
   std::string key_path;               // file with the signing keys, made 0600 where absent
@@ -42,7 +48,10 @@ class TokenService {
   virtual Result<Identity> VerifyAccess(std::string_view token) = 0;
   // A used refresh token is worth nothing afterwards.
   virtual Result<TokenPair> Refresh(std::string_view refresh_token) = 0;
-  virtual Status Revoke(const Identity& identity) = 0;            // logout: the access token and its refresh token
+  // Logout: every access and refresh token of the session that the identity's token belongs to.
+  virtual Status Revoke(const Identity& identity) = 0;
+
+  virtual TokenCacheStats CacheStats() const = 0;
 };
 
 }  // namespace kalamdb::auth

@@ -58,20 +58,30 @@ class UserStore {
 // Checks length and the list of common passwords. Errors: kInvalidParameter saying the rule.
 Status CheckPassword(std::string_view password);
 Status CheckUserName(std::string_view name);
-// argon2id, 19 MiB, t = 2: ≈ 60 ms of CPU. Call on the hashing pool only.
+// argon2id, 19 MiB, t = 2: ≈ 60 ms of CPU. Call on the hashing pool only. Empty where there is no memory for it.
 std::string HashPassword(std::string_view password);
 bool VerifyPassword(std::string_view password, std::string_view hash);
 
 struct NewUser {
   std::string name, password, email;
   Role role = Role::kUser;
+  bool without_password = false;  // `password` is not read and no login works before SetPassword (root before setup)
 };
+
+// Failed logins under a name, whether or not there is a user of that name: a lock must not tell.
+struct LoginFailures {
+  uint32_t count = 0;
+  Micros first_at = 0;
+  Micros locked_until = 0;
+};
+inline constexpr size_t kMaxUnknownNames = 10'000;  // beyond it the failures of unknown names start anew
 
 class UserDirectory {
  public:
   UserDirectory(UserStore* store, const Clock* clock);
 
-  // At start: every record of the store, in any order; then serving. Errors: kStorageUnavailable naming the record.
+  // At start: every record of the store, in any order (those that are not of users are passed over); then serving.
+  // Errors: kStorageUnavailable naming the record.
   Status Load(std::string_view key, std::string_view value);
 
   UserPtr FindByName(std::string_view name) const;
@@ -79,9 +89,11 @@ class UserDirectory {
   std::vector<UserPtr> All() const;  // by name
   bool HasPasswords() const;         // false: setup is needed
 
+  // Errors of all changes: kStorageUnavailable (nothing has changed), kNotFound where there is no such user.
   // Errors: kAlreadyExists, kInvalidParameter (name, password). Hashes on the calling thread.
   Result<UserPtr> Create(NewUser user);
   Result<UserPtr> SetPassword(std::string_view name, std::string_view password);
+  // Errors of SetRole and Drop: kUnsupported for the last user of role system, who alone can make another one.
   Result<UserPtr> SetRole(std::string_view name, Role role);
   Result<UserPtr> SetEmail(std::string_view name, std::string_view email);
   Status Drop(std::string_view name);
@@ -95,14 +107,24 @@ class UserDirectory {
   // False when the user was dropped or its password, role or sessions changed since the identity was made. A map look-up.
   bool IsCurrent(const Identity& identity) const;
 
-  // Called (on the changing thread) after a user changed or was dropped: open sockets are asked again.
+  // Called (on the changing thread, no lock held) after a change that made identities old: open sockets are asked again.
   void OnChange(std::function<void(UserId)> callback);
 
  private:
-  Status Save(const UserRecord& user);
+  // Reads the record, lets `edit` change a copy, makes it durable and shows it. REQUIRES: changing_ is held.
+  Result<UserPtr> Edit(std::string_view name, const std::function<Status(UserRecord*)>& edit);
+  void Publish(UserPtr user);
+  void Notify(UserId id);
+  Status CheckNotLastSystem(const UserRecord& user) const;
+  Result<UserPtr> LoginKnown(const UserPtr& seen, bool right);
+  Status FailUnknown(std::string_view name);
+  Error CountFailure(std::string_view name);
 
   UserStore* const store_;
   const Clock* const clock_;
+  // Held over read, Write and Publish, so that changes never lose each other; taken before mutex_. Readers never wait for a Write.
+  std::mutex changing_;
+  std::map<std::string, LoginFailures, std::less<>> unknown_;  // GUARDED_BY(changing_)
   mutable std::shared_mutex mutex_;
   std::map<std::string, UserPtr, std::less<>> by_name_;  // GUARDED_BY(mutex_)
   std::map<uint64_t, UserPtr> by_id_;                     // GUARDED_BY(mutex_)
