@@ -70,7 +70,7 @@ TEST(WidenValue, IsExact) {
       {"INT", "DECIMAL(10,0)", Value::Int(INT32_MIN), "-2147483648"},
       {"BIGINT", "DECIMAL(38,19)", Value::Int(INT64_MIN), "-9223372036854775808.0000000000000000000"},
       {"FLOAT", "DOUBLE", Value::Float(0.5f), "0.5"},
-      {"FLOAT", "DOUBLE", Value::Float(0.1f), "0.10000000149011612"},
+      {"FLOAT", "DOUBLE", Value::Float(0.1f), "'0.10000000149011612'::DOUBLE"},
       {"FLOAT", "DOUBLE", Value::Float(-INFINITY), "'-Infinity'::DOUBLE"},
       {"DECIMAL(4,2)", "DECIMAL(6,4)", Value::Wide(-1234), "-12.3400"},
       {"DECIMAL(4,2)", "DECIMAL(38,2)", Value::Wide(5), "0.05"},

@@ -111,7 +111,7 @@ std::optional<int64_t> ScanTime(Scanner* in) {
 
 // µs to take off for UTC.
 std::optional<int64_t> ScanZone(Scanner* in) {
-  if (in->Take('Z') || in->Take('z') || in->Take("UTC")) return 0;
+  if (in->Take('Z') || in->Take('z') || in->Take("UTC") || in->Take(" UTC")) return 0;
   const char sign = in->Front();
   if (!in->Take('+') && !in->Take('-')) return std::nullopt;
   const auto hours = in->Digits(2, 2);
@@ -253,7 +253,6 @@ std::optional<int64_t> ParseTimestamp(std::string_view text, ZoneUse zone) {
   if (!in.AtEnd()) {
     if (!in.Take(' ') && !in.Take('T') && !in.Take('t')) return std::nullopt;
     within = ScanTime(&in);
-    in.Take(' ');
     if (within && !in.AtEnd()) offset = ScanZone(&in);
   }
   if (!within || !offset || !in.AtEnd()) return std::nullopt;

@@ -1,11 +1,15 @@
 // Values: equality and SQL literals.
 #include "row/value.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <string_view>
 #include <type_traits>
 
+#include "row/ascii.h"
 #include "row/text_form.h"
 
 namespace kalamdb::row {
@@ -16,15 +20,21 @@ bool EqualNumbers(Number a, Number b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }
 
+// A number with a point is a DECIMAL to the engine, and its way from there to a floating type is exact for few digits only (one
+// division of two exact numbers): what is longer is cast from text.
 template <typename Number>
 void AppendFloatLiteral(Number value, std::string_view type, std::string* out) {
-  if (!std::isfinite(value)) {
-    out->append(std::isnan(value) ? "'NaN'" : value > 0 ? "'Infinity'" : "'-Infinity'").append("::").append(type);
-    return;
+  char buffer[32];
+  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
+  std::string_view text(buffer, static_cast<size_t>(end - buffer));
+  if (!std::isfinite(value)) text = std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+  const auto digits = std::count_if(text.begin(), text.end(), IsDigit);
+  const bool plain = digits == std::count_if(text.begin(), text.end(), [](char c) { return c != '-' && c != '.'; });
+  if (plain && digits <= std::numeric_limits<Number>::digits10 + (sizeof(Number) == sizeof(float) ? 1 : 0)) {
+    out->append(text);
+  } else {
+    out->append("'").append(text).append("'::").append(type);
   }
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof(text), value).ptr;
-  out->append(text, end);
 }
 
 // The engine's parser stops at a zero byte, so that one is concatenated as chr(0).

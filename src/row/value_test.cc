@@ -32,6 +32,11 @@ TEST(Value, PrintsLiterals) {
   EXPECT_EQ(Literal("BOOLEAN", Value::Bool(false)), "false");
   EXPECT_EQ(Literal("BIGINT", Value::Int(INT64_MIN)), "-9223372036854775808");
   EXPECT_EQ(Literal("DOUBLE", Value::Double(0.5)), "0.5");
+  EXPECT_EQ(Literal("DOUBLE", Value::Double(-0.125)), "-0.125");
+  EXPECT_EQ(Literal("DOUBLE", Value::Double(0.1 + 0.2)), "'0.30000000000000004'::DOUBLE");
+  EXPECT_EQ(Literal("DOUBLE", Value::Double(1e300)), "'1e+300'::DOUBLE");
+  EXPECT_EQ(Literal("FLOAT", Value::Float(0.1f)), "0.1");
+  EXPECT_EQ(Literal("FLOAT", Value::Float(16777216.0f)), "'16777216'::FLOAT");
   EXPECT_EQ(Literal("DOUBLE", Value::Double(-INFINITY)), "'-Infinity'::DOUBLE");
   EXPECT_EQ(Literal("FLOAT", Value::Float(NAN)), "'NaN'::FLOAT");
   EXPECT_EQ(Literal("DECIMAL(10,2)", Value::Wide(-1250)), "-12.50");
