@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "auth/common_passwords.h"
+#include "auth/guessed_passwords.h"
 #include "auth/users.h"
 #include "base/random.h"
 #include "catalog/names.h"
@@ -31,7 +31,7 @@ Status CheckPassword(std::string_view password) {
                                                    std::to_string(kMaxPasswordCharacters) + " characters, not " +
                                                    std::to_string(characters)};
   }
-  if (IsCommonPassword(password)) {
+  if (IsGuessedPassword(password)) {
     return Error{ErrorCode::kInvalidParameter, "this password is in the list of common ones"}.WithHint(
         "Take several words, or a password that a program made.");
   }

@@ -1,4 +1,5 @@
-// Sessions that were ended and refresh tokens that were used, until their tokens would have run out anyway. Private to auth/.
+// Sessions that were ended and refresh tokens that were used, until their tokens would have run out anyway. Private to
+// auth/.
 //
 // Thread-safe. Kept whole in memory (it is state, not a cache): an entry lives at most as long as a refresh token.
 #pragma once
@@ -30,8 +31,8 @@ class Revocations {
 
  private:
   mutable std::shared_mutex mutex_;
-  std::unordered_map<std::string, Micros> until_;      // GUARDED_BY(mutex_)
-  std::multimap<Micros, std::string> by_time_;         // GUARDED_BY(mutex_); may name one twice, with an older time
+  std::unordered_map<std::string, Micros> until_;  // GUARDED_BY(mutex_)
+  std::multimap<Micros, std::string> by_time_;     // GUARDED_BY(mutex_); may name one twice, with an older time
 };
 
 }  // namespace kalamdb::auth

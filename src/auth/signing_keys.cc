@@ -60,7 +60,8 @@ Result<std::vector<SigningKey>> ParseKeys(std::string_view text) {
     if (line.empty()) continue;
     const auto key = ParseKey(line);
     if (!key || keys.size() == kMaxSigningKeys) {
-      return Error{ErrorCode::kStorageUnavailable, "line " + std::to_string(number) + " of the file of signing keys is no key"}
+      return Error{ErrorCode::kStorageUnavailable,
+                   "line " + std::to_string(number) + " of the file of signing keys is no key"}
           .WithHint("Remove the line, or the file: a new key is made, and all tokens end.");
     }
     keys.push_back(*key);

@@ -1,6 +1,7 @@
 // Tokens whose signature was found right, by their SHA-256: a look-up instead of a verification. Private to auth/.
 //
-// Thread-safe. Holds nothing that a later check could not refuse: the caller asks again for expiry, user and revocation.
+// Thread-safe. Holds nothing that a later check could not refuse: the caller asks again for expiry, user and
+// revocation.
 #pragma once
 
 #include <array>

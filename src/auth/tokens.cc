@@ -94,7 +94,8 @@ class SignedTokens final : public TokenService {
   Status Revoke(const Identity& identity) override {
     if (identity.token_id.empty()) return {};  // Basic: there is no token
     const std::lock_guard lock(refreshing_);
-    const Micros longest = clock_->NowMicros() + std::max(options_.access_seconds, options_.refresh_seconds) * kMicrosPerSecond;
+    const Micros longest =
+        clock_->NowMicros() + std::max(options_.access_seconds, options_.refresh_seconds) * kMicrosPerSecond;
     return WriteRevocation(std::string(Revocations::SessionOf(identity.token_id)), longest);
   }
 
@@ -156,7 +157,8 @@ class SignedTokens final : public TokenService {
   // REQUIRES: refreshing_ is held.
   Status WriteRevocation(std::string id, Micros until) {
     std::vector<std::pair<std::string, std::optional<std::string>>> records;
-    for (const std::string& gone : revoked_.Forget(clock_->NowMicros())) records.emplace_back(kRevokedKey + gone, std::nullopt);
+    for (const std::string& gone : revoked_.Forget(clock_->NowMicros()))
+      records.emplace_back(kRevokedKey + gone, std::nullopt);
     records.emplace_back(kRevokedKey + id, BigEndian(until));
     RETURN_IF_ERROR(store_->Write(std::move(records)));
     revoked_.Add(std::move(id), until);

@@ -37,8 +37,16 @@ class TokensTest : public testing::Test {
   SigningKey Key() { return OpenSigningKeys(directory_.File("keys"), clock_.NowMicros(), kWeek)->front(); }
   Claims Good() {
     const int64_t now = clock_.NowMicros() / kMicrosPerSecond;
-    return {.name = "alice", .user = alice_->id, .role = Role::kDba, .generation = 1, .token_id = "s.0",
-            .token_type = "access", .issuer = "kalamdb", .issued_at = now, .not_before = 0, .expires_at = now + 60};
+    return {.name = "alice",
+            .user = alice_->id,
+            .role = Role::kDba,
+            .generation = 1,
+            .token_id = "s.0",
+            .token_type = "access",
+            .issuer = "kalamdb",
+            .issued_at = now,
+            .not_before = 0,
+            .expires_at = now + 60};
   }
   ErrorCode CodeOf(const std::string& token) {
     const Result<Identity> identity = tokens_->VerifyAccess(token);
@@ -88,13 +96,14 @@ TEST_F(TokensTest, ForgedTokensAreRefused) {
        std::vector<std::string>{R"({"alg":"none"})", R"({"alg":"none","kid":")" + key.id + R"(","typ":"JWT"})",
                                 R"({"alg":"HS512","kid":")" + key.id + R"(","typ":"JWT"})",
                                 R"({"alg":"RS256","kid":")" + key.id + R"(","typ":"JWT"})",
-                                R"({"kid":")" + key.id + R"(","alg":"HS256","typ":"JWT"})", R"({"alg":"HS256","typ":"JWT"})",
-                                R"({"alg":"HS256","kid":"../keys","typ":"JWT"})"}) {
+                                R"({"kid":")" + key.id + R"(","alg":"HS256","typ":"JWT"})",
+                                R"({"alg":"HS256","typ":"JWT"})", R"({"alg":"HS256","kid":"../keys","typ":"JWT"})"}) {
     EXPECT_EQ(CodeOf(EncodeBase64Url(other) + "." + payload + "." + signature), ErrorCode::kUnauthenticated);
     EXPECT_EQ(CodeOf(EncodeBase64Url(other) + "." + payload + "."), ErrorCode::kUnauthenticated);
   }
   // No signature, half of one, one more character, one of another payload.
-  for (const std::string& other : std::vector<std::string>{"", signature.substr(0, 20), signature + "A", signature + "="}) {
+  for (const std::string& other :
+       std::vector<std::string>{"", signature.substr(0, 20), signature + "A", signature + "="}) {
     EXPECT_EQ(CodeOf(header + "." + payload + "." + other), ErrorCode::kUnauthenticated);
   }
   std::string promoted = raw;
@@ -114,8 +123,9 @@ TEST_F(TokensTest, ForgedTokensAreRefused) {
   empty_key.secret = {};
   EXPECT_EQ(CodeOf(SignToken(empty_key, Good())), ErrorCode::kUnauthenticated);
   // No token at all.
-  for (const std::string& text : std::vector<std::string>{"", ".", "..", "...", "a.b", header, std::string(5'000, 'a'),
-                                                          header + "." + payload + "." + signature + ".x", " " + good, good + "\n"}) {
+  for (const std::string& text :
+       std::vector<std::string>{"", ".", "..", "...", "a.b", header, std::string(5'000, 'a'),
+                                header + "." + payload + "." + signature + ".x", " " + good, good + "\n"}) {
     EXPECT_EQ(CodeOf(text), ErrorCode::kUnauthenticated) << text;
   }
   EXPECT_TRUE(tokens_->VerifyAccess(good).ok()) << "and the right one still works";
@@ -151,11 +161,14 @@ TEST_F(TokensTest, ClaimsThatAreSignedButWrong) {
     return token.substr(token.find('.') + 1, token.rfind('.') - token.find('.') - 1);
   }());
   EXPECT_TRUE(tokens_->VerifyAccess(SignPayload(key, raw)).ok());
-  const auto with = [&](const std::string& field) { return SignPayload(key, raw.substr(0, raw.size() - 1) + "," + field + "}"); };
+  const auto with = [&](const std::string& field) {
+    return SignPayload(key, raw.substr(0, raw.size() - 1) + "," + field + "}");
+  };
   EXPECT_EQ(CodeOf(with("\"nbf\":" + std::to_string(now + 1))), ErrorCode::kUnauthenticated);
   EXPECT_TRUE(tokens_->VerifyAccess(with("\"nbf\":" + std::to_string(now))).ok());
   EXPECT_EQ(CodeOf(with("\"nbf\":\"soon\"")), ErrorCode::kUnauthenticated);
-  for (const std::string& payload : std::vector<std::string>{"", "{}", "[]", "null", "{\"sub\":\"alice\"}", raw + raw, "\xff"}) {
+  for (const std::string& payload :
+       std::vector<std::string>{"", "{}", "[]", "null", "{\"sub\":\"alice\"}", raw + raw, "\xff"}) {
     EXPECT_EQ(CodeOf(SignPayload(key, payload)), ErrorCode::kUnauthenticated) << payload;
   }
 }
@@ -254,7 +267,7 @@ TEST_F(TokensTest, RevocationsAreForgottenWhenTheirTokensHaveRunOut) {
 }
 
 TEST_F(TokensTest, KeysAreKeptByTheOwnerAlone) {
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(directory_.File("keys").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   ASSERT_EQ(chmod(directory_.File("keys").c_str(), 0644), 0);
@@ -282,7 +295,8 @@ TEST_F(TokensTest, ANewKeySignsAndTheOldOneStillVerifies) {
 TEST(SigningKeysTest, ADamagedFileIsNotReplaced) {
   TempDirectory directory;
   const std::string path = directory.File("keys");
-  for (const char* text : {"nonsense\n", "id 5 AAAA\n", "id x AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n", "i\"d 5 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"}) {
+  for (const char* text : {"nonsense\n", "id 5 AAAA\n", "id x AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
+                           "i\"d 5 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"}) {
     ASSERT_TRUE(WriteFileAtomically(path, text).ok());
     const auto keys = OpenSigningKeys(path, 0, kWeek);
     ASSERT_FALSE(keys.ok()) << text;
@@ -303,7 +317,8 @@ TEST(Base64UrlTest, ThereAndBackAndOnlyOneSpelling) {
     EXPECT_EQ(DecodeBase64Url(EncodeBase64Url(bytes)), bytes);
     bytes += static_cast<char>(i * 7);
   }
-  for (const char* text : {"Z", "Zh", "Zm9", "Zg==", "Zm+v", "Zm/v", "Z g"}) EXPECT_EQ(DecodeBase64Url(text), std::nullopt) << text;
+  for (const char* text : {"Z", "Zh", "Zm9", "Zg==", "Zm+v", "Zm/v", "Z g"})
+    EXPECT_EQ(DecodeBase64Url(text), std::nullopt) << text;
 }
 
 TEST(JwtTest, SignsAsOthersDo) {
@@ -311,7 +326,8 @@ TEST(JwtTest, SignsAsOthersDo) {
   key.id = "k";
   for (size_t i = 0; i < key.secret.size(); ++i) key.secret[i] = static_cast<uint8_t>(i);
   // Computed with the hmac and base64 modules of Python.
-  EXPECT_EQ(SignPayload(key, "{}"), "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsiLCJ0eXAiOiJKV1QifQ.e30.2Wobw7YPNjut7_auQXUrcwg89mPahOsuHYNmoyr5U1k");
+  EXPECT_EQ(SignPayload(key, "{}"),
+            "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsiLCJ0eXAiOiJKV1QifQ.e30.2Wobw7YPNjut7_auQXUrcwg89mPahOsuHYNmoyr5U1k");
 }
 
 TEST(TokenCacheTest, IsBounded) {

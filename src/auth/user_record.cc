@@ -33,7 +33,8 @@ std::string EncodeUser(const UserRecord& user) {
 
 Result<UserPtr> DecodeUser(std::string_view bytes) {
   catalog::RecordReader in(bytes);
-  if (in.format() != kUserFormat) return Damaged("format " + std::to_string(in.format()) + " is not known to this version");
+  if (in.format() != kUserFormat)
+    return Damaged("format " + std::to_string(in.format()) + " is not known to this version");
   auto user = std::make_shared<UserRecord>();
   user->id = UserId(in.Varint());
   user->name = in.String();

@@ -38,13 +38,14 @@ Error WrongLogin() { return Error{ErrorCode::kUnauthenticated, "wrong user or pa
 
 Error Locked(Micros until, Micros now) {
   const Micros minutes = (until - now + 60 * kMicrosPerSecond - 1) / (60 * kMicrosPerSecond);
-  return Error{ErrorCode::kAccountLocked, "too many failed logins; the account is locked for " + std::to_string(minutes) +
-                                              (minutes == 1 ? " minute" : " minutes")};
+  return Error{ErrorCode::kAccountLocked, "too many failed logins; the account is locked for " +
+                                              std::to_string(minutes) + (minutes == 1 ? " minute" : " minutes")};
 }
 
 // A failure at `now`: failures further apart than the window do not add up.
 void Count(LoginFailures* failures, Micros now) {
-  if (failures->locked_until != 0 || now - failures->first_at > kLockoutWindow || now < failures->first_at) *failures = {};
+  if (failures->locked_until != 0 || now - failures->first_at > kLockoutWindow || now < failures->first_at)
+    *failures = {};
   if (failures->count++ == 0) failures->first_at = now;
   if (failures->count >= kLockoutFailures) failures->locked_until = now + kLockoutWindow;
 }
@@ -85,7 +86,8 @@ Status UserDirectory::Load(std::string_view key, std::string_view value) {
   if (key.empty() || key[0] != kUserKey) return {};
   ASSIGN_OR_RETURN(UserPtr user, DecodeUser(value));
   if (key != UserKey(user->id)) return damaged("user " + std::to_string(user->id.value));
-  if (FindByName(user->name) != nullptr) return damaged("user " + std::to_string(user->id.value) + ", whose name is there twice,");
+  if (FindByName(user->name) != nullptr)
+    return damaged("user " + std::to_string(user->id.value) + ", whose name is there twice,");
   Publish(std::move(user));
   return {};
 }
@@ -112,13 +114,15 @@ std::vector<UserPtr> UserDirectory::All() const {
 
 bool UserDirectory::HasPasswords() const {
   const std::shared_lock lock(mutex_);
-  return std::any_of(by_id_.begin(), by_id_.end(), [](const auto& entry) { return !entry.second->password_hash.empty(); });
+  return std::any_of(by_id_.begin(), by_id_.end(),
+                     [](const auto& entry) { return !entry.second->password_hash.empty(); });
 }
 
 bool UserDirectory::IsCurrent(const Identity& identity) const {
   const std::shared_lock lock(mutex_);
   const auto found = by_id_.find(identity.user.value);
-  return found != by_id_.end() && found->second->generation == identity.generation && found->second->role == identity.role;
+  return found != by_id_.end() && found->second->generation == identity.generation &&
+         found->second->role == identity.role;
 }
 
 void UserDirectory::OnChange(std::function<void(UserId)> callback) {
@@ -155,11 +159,11 @@ Result<UserPtr> UserDirectory::Edit(std::string_view name, const std::function<S
 Status UserDirectory::CheckNotLastSystem(const UserRecord& user) const {
   if (user.role != Role::kSystem) return {};
   const std::shared_lock lock(mutex_);
-  const auto systems =
-      std::count_if(by_id_.begin(), by_id_.end(), [](const auto& entry) { return entry.second->role == Role::kSystem; });
+  const auto systems = std::count_if(by_id_.begin(), by_id_.end(),
+                                     [](const auto& entry) { return entry.second->role == Role::kSystem; });
   if (systems > 1) return {};
-  return Error{ErrorCode::kUnsupported, "user " + catalog::QuoteLiteral(user.name) + " is the last one of role system"}.WithHint(
-      "Make another user of role system first.");
+  return Error{ErrorCode::kUnsupported, "user " + catalog::QuoteLiteral(user.name) + " is the last one of role system"}
+      .WithHint("Make another user of role system first.");
 }
 
 Result<UserPtr> UserDirectory::Create(NewUser wanted) {
@@ -281,7 +285,8 @@ Result<UserPtr> UserDirectory::Login(std::string_view name, std::string_view pas
   return LoginKnown(seen, right);
 }
 
-// Under the lock, so that guesses made at the same time are all counted, and none is told it was right once the account is locked.
+// Under the lock, so that guesses made at the same time are all counted, and none is told it was right once the account
+// is locked.
 Result<UserPtr> UserDirectory::LoginKnown(const UserPtr& seen, bool right) {
   const std::lock_guard changing(changing_);
   const Micros now = clock_->NowMicros();

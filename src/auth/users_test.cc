@@ -7,7 +7,7 @@
 #include <atomic>
 #include <thread>
 
-#include "auth/common_passwords.h"
+#include "auth/guessed_passwords.h"
 #include "auth/test_store.h"
 
 namespace kalamdb::auth {
@@ -39,7 +39,8 @@ class UsersTest : public testing::Test {
 };
 
 TEST(PasswordTest, WhatIsRefused) {
-  for (const char* password : {"", "short", "1234567", "password", "PASSWORD123", "qwertyuiop", "kalamdb123", "Admin123"}) {
+  for (const char* password :
+       {"", "short", "1234567", "password", "PASSWORD123", "qwertyuiop", "kalamdb123", "Admin123"}) {
     EXPECT_EQ(CheckPassword(password).error().code, ErrorCode::kInvalidParameter) << password;
   }
   EXPECT_TRUE(CheckPassword("correct h").ok());
@@ -48,8 +49,8 @@ TEST(PasswordTest, WhatIsRefused) {
   EXPECT_TRUE(CheckPassword(characters).ok()) << "characters are counted, not bytes";
   EXPECT_FALSE(CheckPassword(characters + "x").ok());
   EXPECT_FALSE(CheckPassword("ééééééé").ok()) << "seven characters in fourteen bytes";
-  EXPECT_TRUE(IsCommonPassword("ILoveYou1"));
-  EXPECT_FALSE(IsCommonPassword("iloveyou-1-much"));
+  EXPECT_TRUE(IsGuessedPassword("ILoveYou1"));
+  EXPECT_FALSE(IsGuessedPassword("iloveyou-1-much"));
 }
 
 TEST(PasswordTest, HashesAreSaltedAndOfTheRightKind) {
@@ -67,8 +68,23 @@ TEST(PasswordTest, HashesAreSaltedAndOfTheRightKind) {
 TEST_F(UsersTest, HostileNamesAreOnlyNames) {
   std::string longest;
   for (int i = 0; i < 128; ++i) longest += "ß";
-  const std::vector<std::string> names = {"'", "\"", "/", "..", "../../etc/passwd", "a b", " ", "ALICE", "alice", "%00", "$1",
-                                          "日本語", "😀", "\xE2\x80\xAE" "x", "'; DROP USER root; --", longest};
+  const std::vector<std::string> names = {"'",
+                                          "\"",
+                                          "/",
+                                          "..",
+                                          "../../etc/passwd",
+                                          "a b",
+                                          " ",
+                                          "ALICE",
+                                          "alice",
+                                          "%00",
+                                          "$1",
+                                          "日本語",
+                                          "😀",
+                                          "\xE2\x80\xAE"
+                                          "x",
+                                          "'; DROP USER root; --",
+                                          longest};
   for (const std::string& name : names) {
     const UserPtr user = Make(name);
     EXPECT_EQ(user->name, name);
@@ -78,8 +94,8 @@ TEST_F(UsersTest, HostileNamesAreOnlyNames) {
   for (const auto& [key, value] : store_.records()) {
     EXPECT_TRUE(key == "I" || (key[0] == 'U' && key.size() == 9)) << "a name never enters a key";
   }
-  for (const std::string& name : std::vector<std::string>{"", "a\nb", std::string("a\0b", 3), "\x1b[2J", "\x7f", "\xC2\x9B",
-                                                          "\xFF", "\xC0\xAF", longest + "x"}) {
+  for (const std::string& name : std::vector<std::string>{"", "a\nb", std::string("a\0b", 3), "\x1b[2J", "\x7f",
+                                                          "\xC2\x9B", "\xFF", "\xC0\xAF", longest + "x"}) {
     const Result<UserPtr> user = users_.Create({.name = name, .without_password = true});
     ASSERT_FALSE(user.ok()) << name;
     EXPECT_EQ(user.error().code, ErrorCode::kInvalidParameter);
@@ -103,7 +119,8 @@ TEST_F(UsersTest, RightAndWrongPasswords) {
   EXPECT_EQ(LoginCode("Alice", kRight), ErrorCode::kUnauthenticated);
   EXPECT_EQ(users_.Create({.name = "alice", .password = kRight}).error().code, ErrorCode::kAlreadyExists);
   EXPECT_EQ(users_.Create({.name = "bob", .password = "password"}).error().code, ErrorCode::kInvalidParameter);
-  EXPECT_EQ(users_.Create({.name = "bob"}).error().code, ErrorCode::kInvalidParameter) << "no password is not the empty one";
+  EXPECT_EQ(users_.Create({.name = "bob"}).error().code, ErrorCode::kInvalidParameter)
+      << "no password is not the empty one";
 }
 
 TEST_F(UsersTest, AUserWithoutPasswordCannotLogIn) {
@@ -290,7 +307,23 @@ TEST(UserRecordTest, GoldenBytes) {
   user.updated_at = 0;
   const std::string bytes = EncodeUser(user);
   const std::string golden(
-      "\x01" "\xac\x02" "\x05" "alice" "\x03" "\x03" "a@b" "\x02" "$h" "\x02" "\x03" "\x02" "\x80\x01" "\x80\x89\x7a" "\x01" "\x00", 27);
+      "\x01"
+      "\xac\x02"
+      "\x05"
+      "alice"
+      "\x03"
+      "\x03"
+      "a@b"
+      "\x02"
+      "$h"
+      "\x02"
+      "\x03"
+      "\x02"
+      "\x80\x01"
+      "\x80\x89\x7a"
+      "\x01"
+      "\x00",
+      27);
   EXPECT_EQ(bytes, golden);
   const UserPtr back = *DecodeUser(bytes);
   EXPECT_EQ(EncodeUser(*back), bytes);

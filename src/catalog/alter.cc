@@ -69,8 +69,8 @@ AlterEditor::AlterEditor(const Table& table, const AlterContext& context)
 
 Status AlterEditor::Apply(const AlterAction& action) {
   if (old_.kind == TableKind::kStream && ChangesColumnList(action.kind)) {
-    return Error{ErrorCode::kUnsupported,
-                 "table " + old_.QualifiedName() + " is a STREAM, whose columns cannot change; its options can: SET (…)"}
+    return Error{ErrorCode::kUnsupported, "table " + old_.QualifiedName() +
+                                              " is a STREAM, whose columns cannot change; its options can: SET (…)"}
         .WithHint("Make another STREAM with the columns you want; events here end with their TTL.");
   }
   switch (action.kind) {
@@ -130,9 +130,8 @@ Status AlterEditor::SetOptions(const AlterAction& action) {
 
 Status AlterEditor::DropConstraint(const AlterAction& action) {
   const std::string folded = row::FoldName(action.column);
-  const auto found = std::find_if(checks_.begin(), checks_.end(), [&](const CheckConstraint& check) {
-    return row::FoldName(check.name) == folded;
-  });
+  const auto found = std::find_if(checks_.begin(), checks_.end(),
+                                  [&](const CheckConstraint& check) { return row::FoldName(check.name) == folded; });
   if (found != checks_.end()) {
     Record("DROP CONSTRAINT " + QuoteIdentifier(found->name));
     checks_.erase(found);

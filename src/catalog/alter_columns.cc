@@ -11,7 +11,8 @@ namespace {
 
 Error MissingDefault(const std::string& column) {
   return Error{ErrorCode::kNotNullViolation,
-               "column " + column + " is NOT NULL, so it needs a DEFAULT that is not NULL: rows that are there would have no value"}
+               "column " + column +
+                   " is NOT NULL, so it needs a DEFAULT that is not NULL: rows that are there would have no value"}
       .WithHint("Add DEFAULT and a constant, or leave NOT NULL out.");
 }
 
@@ -22,8 +23,10 @@ Status CheckAddedDefault(const AlterAction& action, const std::string& default_s
   if (is_required && default_sql.empty()) return MissingDefault(column);
   const std::string call = FindVolatileCall(default_sql);
   if (!call.empty()) {
-    return Error{ErrorCode::kUnsupported, "column " + column + ": the default of an added column is one constant for all rows that "
-                                          "are there, and " + call + "() gives none"}
+    return Error{ErrorCode::kUnsupported, "column " + column +
+                                              ": the default of an added column is one constant for all rows that "
+                                              "are there, and " +
+                                              call + "() gives none"}
         .WithHint("Add the column without it, then ALTER COLUMN " + column + " SET DEFAULT " + default_sql +
                   " for rows to come.");
   }
@@ -35,8 +38,9 @@ Status CheckAddedDefault(const AlterAction& action, const std::string& default_s
 
 Status CheckNotSystemName(std::string_view name) {
   if (!name.starts_with('_')) return {};
-  return Error{ErrorCode::kInvalidSql, "column " + QuoteIdentifier(name) +
-                                           ": names that begin with _ are the system's; they cannot be added, dropped, renamed or changed"}
+  return Error{ErrorCode::kInvalidSql,
+               "column " + QuoteIdentifier(name) +
+                   ": names that begin with _ are the system's; they cannot be added, dropped, renamed or changed"}
       .WithHint("Choose a name that does not begin with _.");
 }
 
@@ -127,13 +131,14 @@ Status AlterEditor::DropColumn(const AlterAction& action) {
   }
   const std::string name = QuoteIdentifier(column->name);
   if (column->IsKey()) {
-    return Error{ErrorCode::kUnsupported, "column " + name + " is part of the primary key, which can be renamed but not dropped"}
+    return Error{ErrorCode::kUnsupported,
+                 "column " + name + " is part of the primary key, which can be renamed but not dropped"}
         .WithHint("RENAME COLUMN " + name + " TO another name works; another key needs another table.");
   }
   const auto visible = std::count_if(columns_.begin(), columns_.end(), [](const row::Column& c) { return !c.hidden; });
   if (visible == 1) {
-    return Error{ErrorCode::kUnsupported, "column " + name + " is the only one of table " + old_.QualifiedName()}.WithHint(
-        "Add another column first, or DROP TABLE.");
+    return Error{ErrorCode::kUnsupported, "column " + name + " is the only one of table " + old_.QualifiedName()}
+        .WithHint("Add another column first, or DROP TABLE.");
   }
   RETURN_IF_ERROR(DropDependentChecks(*column, action.cascade));
   if (action.cascade) cascaded_.insert(column->id);

@@ -81,7 +81,8 @@ TEST(AlterTest, WhatIsAccepted) {
       {{Comment(Kind::kCommentColumn, "n", "count")}, "COMMENT ON COLUMN t.n IS 'count'", false},
       {{{.kind = Kind::kRenameTable, .new_name = "u"}}, "RENAME TO u", false},
       {{Rename("n", "tmp"), Rename("s", "n"), Rename("tmp", "s")},
-       "RENAME COLUMN n TO tmp, RENAME COLUMN s TO n, RENAME COLUMN tmp TO s", false},
+       "RENAME COLUMN n TO tmp, RENAME COLUMN s TO n, RENAME COLUMN tmp TO s",
+       false},
       {{Rename("n", "tmp"), Rename("tmp", "n")}, ""},
       {{Add("c", "INT"), Drop("c")}, ""},
       {{Add("c", "SMALLINT"), SetType("c", "BIGINT"), Rename("c", "d")},
@@ -259,8 +260,8 @@ TEST(AlterTest, ADateBeyondTimestampsIsNoDefaultOfOne) {
 
 TEST(AlterTest, SaysWhatTheCallerMustProve) {
   const TablePtr table = MakeTestTable();
-  Result<AlterResult> result = Alter(table, {On(Kind::kSetNotNull, "n"), On(Kind::kSetNotNull, "s"), SetType("n", "BIGINT"),
-                                             On(Kind::kDropNotNull, "s")});
+  Result<AlterResult> result = Alter(table, {On(Kind::kSetNotNull, "n"), On(Kind::kSetNotNull, "s"),
+                                             SetType("n", "BIGINT"), On(Kind::kDropNotNull, "s")});
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->set_not_null, std::vector<ColumnId>{ColumnId(2)}) << "s may be NULL again in the end";
   EXPECT_EQ(result->retyped, std::vector<ColumnId>{ColumnId(2)});

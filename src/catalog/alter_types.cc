@@ -38,8 +38,8 @@ bool IsExactNumber(const std::string& text, int scale) {
          static_cast<int>(fraction.size()) <= scale;
 }
 
-// The default's text under the new type. A text that the new type could read as another value (1.4 of a SMALLINT is 1) is cast
-// to the old type first, so that it stays the value it was.
+// The default's text under the new type. A text that the new type could read as another value (1.4 of a SMALLINT is 1)
+// is cast to the old type first, so that it stays the value it was.
 std::string ConvertDefault(const std::string& text, const row::Type& from) {
   const int scale = from.kind() == TypeKind::kDecimal ? from.scale() : 0;
   if (text.empty() || from.kind() == TypeKind::kText || IsExactNumber(text, scale)) return text;
@@ -74,15 +74,15 @@ Status AlterEditor::Retype(row::Column* column, const row::Type& type) {
         .WithHint("Another key type needs another table: CREATE TABLE … AS SELECT.");
   }
   if (!row::CanWiden(column->type, type)) {
-    return Error{ErrorCode::kUnsupported, "column " + name + ": " + column->type.ToSql() + " cannot become " + type.ToSql() +
-                                              " without a loss; it " + AllowedTargets(column->type)}
+    return Error{ErrorCode::kUnsupported, "column " + name + ": " + column->type.ToSql() + " cannot become " +
+                                              type.ToSql() + " without a loss; it " + AllowedTargets(column->type)}
         .WithHint("For " + type.ToSql() + " add another column and fill it: UPDATE … SET new = CAST(" + name + " AS " +
                   type.ToSql() + ").");
   }
   Result<row::Value> converted = row::WidenValue(column->type, type, column->initial_default);
   if (!converted.ok()) {
-    return Error{ErrorCode::kTypeMismatch, "column " + name + ": its default does not fit " + type.ToSql() + ": " +
-                                               converted.error().message}
+    return Error{ErrorCode::kTypeMismatch,
+                 "column " + name + ": its default does not fit " + type.ToSql() + ": " + converted.error().message}
         .WithHint("The value that older rows read as is fixed: such a column keeps its type.");
   }
   column->initial_default = *std::move(converted);
@@ -96,8 +96,8 @@ Status AlterEditor::SetNullable(row::Column* column, bool nullable) {
   const std::string name = QuoteIdentifier(column->name);
   if (column->nullable == nullable) return {};
   if (nullable && column->IsKey()) {
-    return Error{ErrorCode::kUnsupported, "column " + name + " is part of the primary key, which is never NULL"}.WithHint(
-        "Another key needs another table.");
+    return Error{ErrorCode::kUnsupported, "column " + name + " is part of the primary key, which is never NULL"}
+        .WithHint("Another key needs another table.");
   }
   // Rule 7 for rows that are there is asked by the caller; a column of this very statement has none but its default.
   if (!nullable && column->added_in == version_ && column->initial_default.is_null()) {

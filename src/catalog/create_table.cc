@@ -22,7 +22,8 @@ Status CheckColumns(const CreateTableSpec& spec) {
       return Error{ErrorCode::kInvalidSql, "column " + QuoteIdentifier(column.name) + " is there twice"};
     }
     if (!column.type.IsValid()) {
-      return Error{ErrorCode::kInvalidSql, "column " + QuoteIdentifier(column.name) + " has a type with wrong arguments"};
+      return Error{ErrorCode::kInvalidSql,
+                   "column " + QuoteIdentifier(column.name) + " has a type with wrong arguments"};
     }
     if (column.IsKey() && !column.type.CanBeKey()) {
       return Error{ErrorCode::kUnsupported, "column " + QuoteIdentifier(column.name) + ": " + column.type.ToSql() +

@@ -107,13 +107,14 @@ TEST(PrintCreateTableTest, AKeyOfSeveralColumnsInItsOwnOrder) {
   spec.columns = {MakeKey("b", "TEXT", 2), MakeKey("a", "INT", 1), MakeColumn("at", "TIMESTAMP", "now() + 1")};
   spec.checks.clear();
   spec.options.scope = Scope::kShared;
-  EXPECT_EQ(PrintCreateTable(**MakeTable(std::move(spec))),
-            "CREATE TABLE app.t (\n"
-            "  b TEXT NOT NULL,\n"
-            "  a INT NOT NULL,\n"
-            "  \"at\" TIMESTAMP DEFAULT (now() + 1),\n"
-            "  PRIMARY KEY (a, b)\n"
-            ") WITH (TYPE = 'STREAM', STORAGE_ID = 'local', TTL_SECONDS = 10, SCOPE = 'SHARED', ACCESS_LEVEL = 'PRIVATE')");
+  EXPECT_EQ(
+      PrintCreateTable(**MakeTable(std::move(spec))),
+      "CREATE TABLE app.t (\n"
+      "  b TEXT NOT NULL,\n"
+      "  a INT NOT NULL,\n"
+      "  \"at\" TIMESTAMP DEFAULT (now() + 1),\n"
+      "  PRIMARY KEY (a, b)\n"
+      ") WITH (TYPE = 'STREAM', STORAGE_ID = 'local', TTL_SECONDS = 10, SCOPE = 'SHARED', ACCESS_LEVEL = 'PRIVATE')");
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // Fields of the catalog's and the users' records as bytes: varints and strings, one behind the other.
 //
-//   varint = unsigned LEB128, at most 10 bytes · signed = varint of the zigzag form · string = varint length, then its bytes
-// A reader never fails in the middle: after damage it gives zeros and empty strings, and ok() is false. One thread at a time.
+//   varint = unsigned LEB128, at most 10 bytes · signed = varint of the zigzag form · string = varint length, then its
+//   bytes
+// A reader never fails in the middle: after damage it gives zeros and empty strings, and ok() is false. One thread at a
+// time.
 #pragma once
 
 #include <cstdint>

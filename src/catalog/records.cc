@@ -1,4 +1,5 @@
-// Bytes of the records of tables, views and namespaces. The grammar is in docs/formats/catalog.md; golden bytes hold it.
+// Bytes of the records of tables, views and namespaces. The grammar is in docs/formats/catalog.md; golden bytes hold
+// it.
 #include "catalog/record_bytes.h"
 #include "catalog/table.h"
 
@@ -57,7 +58,8 @@ bool IsBetween(Enum value, Enum first, Enum last) {
 }
 
 bool AreKnown(TableKind kind, const TableOptions& options) {
-  return IsBetween(kind, TableKind::kUser, TableKind::kStream) && IsBetween(options.scope, Scope::kUser, Scope::kShared) &&
+  return IsBetween(kind, TableKind::kUser, TableKind::kStream) &&
+         IsBetween(options.scope, Scope::kUser, Scope::kShared) &&
          IsBetween(options.access_level, AccessLevel::kPublicWrite, AccessLevel::kDba) &&
          IsBetween(options.compression, Compression::kZstd, Compression::kSnappy);
 }

@@ -46,18 +46,40 @@ View FullView() {
 
 TEST(RecordsTest, GoldenBytesOfATable) {
   std::string golden =
-      "01"                          // format
-      "07" "03617070" "0174" "01"   // id, namespace, name, kind
-      "ac02" "ac02" "00" "00" "00"  // flush rows, interval, retention off, ttl
-      "01" "03" "02" "056c6f63616c" // scope, access level, compression, storage
-      "03" "05616c696365"           // owner
-      "80897a" "09" "0163"          // created, updated, comment
-      "0c" "02"                     // next column id, write version
-      "01" "07745f636865636b" "0a28222332" "22203e2030" "29" "0104"  // checks
-      "02";                         // versions
+      "01"  // format
+      "07"
+      "03617070"
+      "0174"
+      "01"  // id, namespace, name, kind
+      "ac02"
+      "ac02"
+      "00"
+      "00"
+      "00"  // flush rows, interval, retention off, ttl
+      "01"
+      "03"
+      "02"
+      "056c6f63616c"  // scope, access level, compression, storage
+      "03"
+      "05616c696365"  // owner
+      "80897a"
+      "09"
+      "0163"  // created, updated, comment
+      "0c"
+      "02"  // next column id, write version
+      "01"
+      "07745f636865636b"
+      "0a28222332"
+      "22203e2030"
+      "29"
+      "0104"  // checks
+      "02";   // versions
   const TablePtr table = FullTable();
   const std::string hex = Hex(EncodeTable(*table));
-  golden += "80897a" "05616c696365" "0c435245415445205441424c45";
+  golden +=
+      "80897a"
+      "05616c696365"
+      "0c435245415445205441424c45";
   EXPECT_EQ(hex.substr(0, golden.size()), golden);
   // Then the schema's own bytes (row, docs/formats/schema.md) behind their length, and version 2 alike.
   const std::string schema = row::EncodeSchema(*table->schemas[0]);
@@ -67,14 +89,33 @@ TEST(RecordsTest, GoldenBytesOfATable) {
 
 TEST(RecordsTest, GoldenBytesOfAView) {
   EXPECT_EQ(Hex(EncodeView(FullView())),
-            "01" "ac02" "03617070" "0176" "03" "05616c696365" "0853454c4543542031"
-            "01" "07" "02" "02" "04"  // tables with columns
-            "01" "09"                 // views
-            "01" "0161" "80897a");
+            "01"
+            "ac02"
+            "03617070"
+            "0176"
+            "03"
+            "05616c696365"
+            "0853454c4543542031"
+            "01"
+            "07"
+            "02"
+            "02"
+            "04"  // tables with columns
+            "01"
+            "09"  // views
+            "01"
+            "0161"
+            "80897a");
 }
 
 TEST(RecordsTest, GoldenBytesOfANamespace) {
-  EXPECT_EQ(Hex(EncodeNamespace({"App", {{"k", "v"}}, 1'000'000})), "01" "03417070" "01" "016b" "0176" "80897a");
+  EXPECT_EQ(Hex(EncodeNamespace({"App", {{"k", "v"}}, 1'000'000})),
+            "01"
+            "03417070"
+            "01"
+            "016b"
+            "0176"
+            "80897a");
 }
 
 TEST(RecordsTest, TablesComeBack) {

@@ -123,9 +123,7 @@ std::vector<std::pair<std::string, std::optional<std::string>>> RecordsOf(const 
       records.emplace_back(IdKey(kViewRecord, change.view->id), EncodeView(*change.view));
       given = change.view->id;
       break;
-    case Change::Kind::kDropView:
-      records.emplace_back(IdKey(kViewRecord, change.view->id), std::nullopt);
-      break;
+    case Change::Kind::kDropView: records.emplace_back(IdKey(kViewRecord, change.view->id), std::nullopt); break;
   }
   if (given != 0) {
     // Two statements may commit in another order than they took their ids: a mark never takes away a greater one.
@@ -174,7 +172,8 @@ Result<SnapshotPtr> Loader::Finish() {
   SnapshotEditor editor(*empty);
   const auto add = [&editor](Change change) -> Status {
     const Status status = editor.Apply(change);
-    if (!status.ok()) return Error{ErrorCode::kStorageUnavailable, "the catalog contradicts itself: " + status.error().message};
+    if (!status.ok())
+      return Error{ErrorCode::kStorageUnavailable, "the catalog contradicts itself: " + status.error().message};
     return {};
   };
   for (const NamespacePtr& ns : namespaces_) {

@@ -16,7 +16,9 @@ Change PutNamespace(std::string name, bool if_absent = true) {
   ns->name = std::move(name);
   return {.kind = Change::Kind::kPutNamespace, .ns = ns, .if_absent = if_absent};
 }
-Change DropNamespace(std::string name) { return {.kind = Change::Kind::kDropNamespace, .namespace_name = std::move(name)}; }
+Change DropNamespace(std::string name) {
+  return {.kind = Change::Kind::kDropNamespace, .namespace_name = std::move(name)};
+}
 
 TablePtr NewTable(uint32_t id, std::string namespace_name, std::string name) {
   CreateTableSpec spec = MakeSpec();
@@ -228,8 +230,13 @@ TEST(LoaderTest, RefusesWhatIsDamaged) {
   const std::string key("T\0\0\0\1", 5);
   EXPECT_TRUE(Loader().Add(key, table).ok());
   for (const auto& [k, v] : std::vector<std::pair<std::string, std::string>>{
-           {"", ""}, {"T", table}, {std::string("T\0\0\0\2", 5), table}, {"X\0\0\0\1", table}, {key, table + "x"},
-           {key, table.substr(0, table.size() - 1)}, {"Nother", EncodeNamespace(*WithApp()->FindNamespace("app"))}}) {
+           {"", ""},
+           {"T", table},
+           {std::string("T\0\0\0\2", 5), table},
+           {"X\0\0\0\1", table},
+           {key, table + "x"},
+           {key, table.substr(0, table.size() - 1)},
+           {"Nother", EncodeNamespace(*WithApp()->FindNamespace("app"))}}) {
     const Status added = Loader().Add(k, v);
     ASSERT_FALSE(added.ok());
     EXPECT_EQ(added.error().code, ErrorCode::kStorageUnavailable);
@@ -259,7 +266,8 @@ TEST(SnapshotTest, RandomChangesAgreeWithAModel) {
       model.erase(found);
     } else if (dice == 1) {
       const std::string target = "t" + std::to_string(random.Below(20));
-      const TablePtr renamed = ApplyAlter(*found->second, {{.kind = Kind::kRenameTable, .new_name = target}}, {"b", 1}).value().table;
+      const TablePtr renamed =
+          ApplyAlter(*found->second, {{.kind = Kind::kRenameTable, .new_name = target}}, {"b", 1}).value().table;
       if (renamed == nullptr || model.contains(target)) continue;
       disk.Commit({Put(renamed, found->second->version().value)});
       model.erase(found);

@@ -12,8 +12,9 @@ namespace {
 
 // Sorted. Of the session's functions those that need no brackets are kSessionWords.
 constexpr std::array<std::string_view, 14> kVolatileFunctions = {
-    "current_setting", "currval", "gen_random_uuid", "getvariable", "nextval", "rand", "random",
-    "snowflake_id", "txid_current", "ulid", "uuid", "uuid_v7", "uuidv4", "uuidv7"};
+    "current_setting", "currval",      "gen_random_uuid", "getvariable", "nextval", "rand",
+    "random",          "snowflake_id", "txid_current",    "ulid",        "uuid",    "uuid_v7",
+    "uuidv4",          "uuidv7"};
 constexpr std::array<std::string_view, 7> kSessionWords = {
     "current_catalog", "current_database", "current_role", "current_schema", "current_user", "session_user", "user"};
 static_assert(std::is_sorted(kVolatileFunctions.begin(), kVolatileFunctions.end()));

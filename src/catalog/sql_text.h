@@ -23,8 +23,8 @@ SqlPart NextPart(std::string_view sql, size_t begin);
 // What a kQuotedName says: `"a""b"` → a"b.
 std::string Unquote(std::string_view quoted);
 
-// The function that makes this expression give another value for each row or session ("snowflake_id"), empty where none does.
-// NOW() and the like are not among them: they are one value for a statement.
+// The function that makes this expression give another value for each row or session ("snowflake_id"), empty where none
+// does. NOW() and the like are not among them: they are one value for a statement.
 std::string FindVolatileCall(std::string_view sql);
 
 // `5`, `'a'`, `now()`: can stand behind DEFAULT without brackets.

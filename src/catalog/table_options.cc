@@ -71,8 +71,8 @@ Status SetDeletedRetention(std::string_view value, TableOptions* options) {
     case 'd': unit = 86'400; break;
     default: break;
   }
-  const auto count = unit == 0 ? std::nullopt
-                               : ParseCount(std::string_view(folded).substr(0, folded.size() - 1), kMaxSeconds / unit);
+  const auto count =
+      unit == 0 ? std::nullopt : ParseCount(std::string_view(folded).substr(0, folded.size() - 1), kMaxSeconds / unit);
   if (!count) return InvalidOption("DELETED_RETENTION", value, "'off' or a number with s, m, h or d, such as '7d'");
   options->deleted_retention_s = *count * unit;
   return {};
@@ -230,8 +230,7 @@ Status CheckTableOptions(TableKind kind, const TableOptions& options) {
     return Error{ErrorCode::kInvalidParameter, "a STREAM table needs the option TTL_SECONDS"}.WithHint(
         "Add WITH (TTL_SECONDS = 60).");
   }
-  if (kind == TableKind::kStream && options.scope == Scope::kUser &&
-      options.access_level != AccessLevel::kPrivate) {
+  if (kind == TableKind::kStream && options.scope == Scope::kUser && options.access_level != AccessLevel::kPrivate) {
     return Error{ErrorCode::kInvalidParameter,
                  "option ACCESS_LEVEL is not offered for a STREAM table of scope USER, where each user has a stream of "
                  "their own"}

@@ -18,9 +18,8 @@ TEST(NamesTest, WhatANameMayBe) {
     EXPECT_TRUE(CheckObjectName(name).ok()) << name;
     EXPECT_TRUE(CheckNamespaceName(name).ok()) << name;
   }
-  for (const std::string& name :
-       std::vector<std::string>{"", "_a", "a\n", std::string("a\0", 2), "\x7f", "a\xc2\x85", "\xff", "\xed\xa0\x80", "\xc0\x80",
-                                long_name + "x"}) {
+  for (const std::string& name : std::vector<std::string>{"", "_a", "a\n", std::string("a\0", 2), "\x7f", "a\xc2\x85",
+                                                          "\xff", "\xed\xa0\x80", "\xc0\x80", long_name + "x"}) {
     EXPECT_EQ(CheckColumnName(name).error().code, ErrorCode::kInvalidSql) << name;
     EXPECT_EQ(CheckObjectName(name).error().code, ErrorCode::kInvalidSql) << name;
     EXPECT_EQ(CheckNamespaceName(name).error().code, ErrorCode::kInvalidSql) << name;
@@ -79,7 +78,8 @@ TEST(TableOptionsTest, WhatIsAccepted) {
   set("Flush_Policy", " INTERVAL: 60 ");
   EXPECT_EQ(options.flush_rows, 0u);
   EXPECT_EQ(options.flush_interval_s, 60u);
-  for (const auto& [text, seconds] : std::map<std::string, uint64_t>{{"90s", 90}, {"5m", 300}, {"2h", 7'200}, {"7D", 604'800}}) {
+  for (const auto& [text, seconds] :
+       std::map<std::string, uint64_t>{{"90s", 90}, {"5m", 300}, {"2h", 7'200}, {"7D", 604'800}}) {
     set("DELETED_RETENTION", text);
     EXPECT_EQ(options.deleted_retention_s, seconds);
   }
@@ -104,30 +104,29 @@ TEST(TableOptionsTest, WhatIsRefused) {
     TableKind kind;
     std::string_view name, value;
   };
-  for (const Case& c : std::vector<Case>{
-           {TableKind::kShared, "FLUSH_POLICY", ""},
-           {TableKind::kShared, "FLUSH_POLICY", "rows:"},
-           {TableKind::kShared, "FLUSH_POLICY", "rows:-1"},
-           {TableKind::kShared, "FLUSH_POLICY", "rows:1,rows:2"},
-           {TableKind::kShared, "FLUSH_POLICY", "rows:1,"},
-           {TableKind::kShared, "FLUSH_POLICY", "rows:99999999999999999999"},
-           {TableKind::kShared, "FLUSH_POLICY", "size:5"},
-           {TableKind::kShared, "DELETED_RETENTION", "7"},
-           {TableKind::kShared, "DELETED_RETENTION", "d"},
-           {TableKind::kShared, "DELETED_RETENTION", "0d"},
-           {TableKind::kShared, "DELETED_RETENTION", "18446744073709551615d"},
-           {TableKind::kShared, "ACCESS_LEVEL", "everyone"},
-           {TableKind::kUser, "ACCESS_LEVEL", "PUBLIC"},
-           {TableKind::kUser, "SCOPE", "USER"},
-           {TableKind::kShared, "TTL_SECONDS", "5"},
-           {TableKind::kStream, "TTL_SECONDS", "0"},
-           {TableKind::kStream, "TTL_SECONDS", "ten"},
-           {TableKind::kStream, "FLUSH_POLICY", "rows:5"},
-           {TableKind::kShared, "STORAGE_ID", "s3"},
-           {TableKind::kShared, "COMPRESSION", "gzip"},
-           {TableKind::kShared, "RESULT_CACHE", "true"},
-           {TableKind::kShared, "nope", "1"},
-           {TableKind::kShared, "TYPE", "USER"}}) {
+  for (const Case& c : std::vector<Case>{{TableKind::kShared, "FLUSH_POLICY", ""},
+                                         {TableKind::kShared, "FLUSH_POLICY", "rows:"},
+                                         {TableKind::kShared, "FLUSH_POLICY", "rows:-1"},
+                                         {TableKind::kShared, "FLUSH_POLICY", "rows:1,rows:2"},
+                                         {TableKind::kShared, "FLUSH_POLICY", "rows:1,"},
+                                         {TableKind::kShared, "FLUSH_POLICY", "rows:99999999999999999999"},
+                                         {TableKind::kShared, "FLUSH_POLICY", "size:5"},
+                                         {TableKind::kShared, "DELETED_RETENTION", "7"},
+                                         {TableKind::kShared, "DELETED_RETENTION", "d"},
+                                         {TableKind::kShared, "DELETED_RETENTION", "0d"},
+                                         {TableKind::kShared, "DELETED_RETENTION", "18446744073709551615d"},
+                                         {TableKind::kShared, "ACCESS_LEVEL", "everyone"},
+                                         {TableKind::kUser, "ACCESS_LEVEL", "PUBLIC"},
+                                         {TableKind::kUser, "SCOPE", "USER"},
+                                         {TableKind::kShared, "TTL_SECONDS", "5"},
+                                         {TableKind::kStream, "TTL_SECONDS", "0"},
+                                         {TableKind::kStream, "TTL_SECONDS", "ten"},
+                                         {TableKind::kStream, "FLUSH_POLICY", "rows:5"},
+                                         {TableKind::kShared, "STORAGE_ID", "s3"},
+                                         {TableKind::kShared, "COMPRESSION", "gzip"},
+                                         {TableKind::kShared, "RESULT_CACHE", "true"},
+                                         {TableKind::kShared, "nope", "1"},
+                                         {TableKind::kShared, "TYPE", "USER"}}) {
     TableOptions options;
     const Status status = SetTableOption(c.kind, c.name, c.value, &options);
     ASSERT_FALSE(status.ok()) << c.name << " = " << c.value;

@@ -72,7 +72,8 @@ inline AlterAction SetType(std::string column, std::string_view type) {
   return {.kind = Kind::kSetType, .column = std::move(column), .type = *row::ParseType(type)};
 }
 inline AlterAction Modify(std::string column, std::string_view type, std::optional<bool> nullable = std::nullopt) {
-  return {.kind = Kind::kModifyColumn, .column = std::move(column), .type = *row::ParseType(type), .nullable = nullable};
+  return {
+      .kind = Kind::kModifyColumn, .column = std::move(column), .type = *row::ParseType(type), .nullable = nullable};
 }
 inline AlterAction On(Kind kind, std::string column) { return {.kind = kind, .column = std::move(column)}; }
 inline AlterAction SetDefault(std::string column, std::string sql) {

@@ -6,6 +6,6 @@
 namespace kalamdb::auth {
 
 // Without regard to case. Only those of at least eight characters are listed: shorter ones are refused anyway.
-bool IsCommonPassword(std::string_view password);
+bool IsGuessedPassword(std::string_view password);
 
 }  // namespace kalamdb::auth
