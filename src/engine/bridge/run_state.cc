@@ -1,0 +1,43 @@
+// The state of one run.
+#include "engine/bridge/run_state.h"
+
+#include "engine/bridge/pending_writes.h"
+#include "engine/bridge/schema_entry.h"
+#include "engine/bridge/table_entry.h"
+
+namespace kalamdb::engine {
+
+RunState::RunState(BridgeServices* bridge_services, storage::ReadViewPtr read_view, const ExecuteContext& execute_context)
+    : services(*bridge_services), view(std::move(read_view)), context(execute_context) {}
+
+RunState::~RunState() = default;
+
+void RunState::Fail(Error error) {
+  const std::lock_guard lock(mutex_);
+  if (!error_) error_ = std::move(error);
+}
+
+std::optional<Error> RunState::error() const {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+PendingWrites& RunState::writes() {
+  const std::lock_guard lock(mutex_);
+  if (!writes_) writes_ = std::make_unique<PendingWrites>(*this);
+  return *writes_;
+}
+
+RunState& RunOf(duckdb::ClientContext& context) {
+  auto session = context.registered_state->Get<SessionState>(kSessionKey);
+  if (!session || session->run == nullptr) throw duckdb::PermissionException("no statement is running on this connection");
+  return *session->run;
+}
+
+void Throw(RunState& run, Error error) {
+  const std::string message = error.message;
+  run.Fail(std::move(error));
+  throw duckdb::InvalidInputException(duckdb::Exception::ConstructMessage("%s", message));
+}
+
+}  // namespace kalamdb::engine

@@ -1,0 +1,97 @@
+// Everything one run of a statement shares between binder, scans and sinks: its view, who asks, its catalog entries, its changes.
+//
+// A RunState is made by the query runner, hung into the connection's SessionState for the run, and outlives every plan made in it.
+// Scans read it from several threads; what changes is atomic or behind its mutex.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/identity.h"
+#include "base/metrics.h"
+#include "duckdb.hpp"
+#include "duckdb/main/client_context_state.hpp"
+#include "engine/engine.h"
+#include "storage/database.h"
+#include "storage/read_view.h"
+
+namespace kalamdb::engine {
+
+class ParquetFormat;
+class PendingWrites;
+struct IdGenerators;
+class SchemaEntry;
+class TableEntry;
+
+inline constexpr const char* kCatalogName = "_kalam";  // no namespace may begin with '_'
+inline constexpr const char* kSessionKey = "kalam_session";
+
+// What the bridge needs from the rest of the server; one for each engine, constant after opening.
+struct BridgeServices {
+  storage::Database* database = nullptr;
+  ParquetFormat* parquet = nullptr;          // what scans read with
+  storage::ColdFileFormat* format = nullptr;  // the same object, as storage sees it
+  const Clock* clock = nullptr;
+  IdGenerators* ids = nullptr;
+  std::vector<VirtualTable> virtual_tables;  // filled before serving
+  uint64_t transaction_rows = 100'000;
+  Counter rows_read_hot, rows_read_cold;     // kalamdb_rows_read_total{tier}
+};
+
+// For EXPLAIN ANALYZE and metrics.
+struct ScanCounters {
+  std::atomic<uint64_t> segments_read{0}, segments_pruned{0}, groups_read{0}, groups_pruned{0}, hot_rows{0}, cold_rows{0};
+};
+
+class RunState {
+ public:
+  RunState(BridgeServices* bridge_services, storage::ReadViewPtr read_view, const ExecuteContext& execute_context);
+  ~RunState();
+  RunState(const RunState&) = delete;
+  RunState& operator=(const RunState&) = delete;
+
+  BridgeServices& services;
+  const storage::ReadViewPtr view;
+  const ExecuteContext& context;
+  ScanCounters counters;
+  bool allow_files = false;       // COPY by an admin: reads and writes files
+  bool binding_only = false;      // Bind(): nothing may be executed
+
+  const auth::Identity& identity() const { return context.identity; }
+
+  // Keeps the first error of ours, for the reply; the engine's exception only carries it out of the executor.
+  void Fail(Error error);
+  std::optional<Error> error() const;
+
+  // The one collection of changes of this statement; made at first use.
+  PendingWrites& writes();
+  bool has_writes() const { return writes_ != nullptr; }
+
+  // Catalog entries of this run, by folded name; owned here because plans refer to them.
+  std::map<std::string, std::unique_ptr<SchemaEntry>> schemas;
+  std::mutex entries_mutex;
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<Error> error_;
+  std::unique_ptr<PendingWrites> writes_;
+};
+
+// Hangs in each connection; `run` is set while a statement runs on it.
+class SessionState final : public duckdb::ClientContextState {
+ public:
+  RunState* run = nullptr;
+};
+
+// REQUIRES: a run is going on in this connection. Throws PermissionException otherwise.
+RunState& RunOf(duckdb::ClientContext& context);
+
+// Ends the statement with an error of ours. Never returns.
+[[noreturn]] void Throw(RunState& run, Error error);
+
+}  // namespace kalamdb::engine

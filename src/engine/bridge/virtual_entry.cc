@@ -1,0 +1,91 @@
+// Scans a virtual table: all its rows at the first call, then chunk by chunk.
+#include "engine/bridge/virtual_entry.h"
+
+#include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/parser/parsed_data/create_table_info.hpp"
+#include "duckdb/storage/table_storage_info.hpp"
+#include "engine/bridge/chunk_codec.h"
+#include "engine/bridge/run_state.h"
+
+namespace kalamdb::engine {
+namespace {
+
+class VirtualEntry;
+
+struct VirtualBindData final : duckdb::TableFunctionData {
+  explicit VirtualBindData(VirtualEntry& virtual_entry) : entry(virtual_entry) {}
+  VirtualEntry& entry;
+};
+
+class VirtualEntry final : public duckdb::TableCatalogEntry {
+ public:
+  VirtualEntry(duckdb::Catalog& own_catalog, duckdb::SchemaCatalogEntry& own_schema, duckdb::CreateTableInfo& info, const VirtualTable& table)
+      : TableCatalogEntry(own_catalog, own_schema, info), table_(table) {}
+
+  const VirtualTable& table() const { return table_; }
+  duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext&, duckdb::column_t) override { return nullptr; }
+  duckdb::TableStorageInfo GetStorageInfo(duckdb::ClientContext&) override { return {}; }
+  using TableCatalogEntry::GetScanFunction;
+  duckdb::TableFunction GetScanFunction(duckdb::ClientContext&, duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
+
+ private:
+  const VirtualTable& table_;
+};
+
+struct VirtualScan final : duckdb::GlobalTableFunctionState {
+  std::vector<duckdb::column_t> column_ids;
+  std::vector<std::vector<row::Value>> rows;
+  size_t next = 0;
+};
+
+duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitVirtual(duckdb::ClientContext& context, duckdb::TableFunctionInitInput& input) {
+  const VirtualTable& table = input.bind_data->Cast<VirtualBindData>().entry.table();
+  RunState& run = RunOf(context);
+  auto state = duckdb::make_uniq<VirtualScan>();
+  state->column_ids.assign(input.column_ids.begin(), input.column_ids.end());
+  Status filled = table.fill(run.identity(), run.view, [&](std::vector<row::Value> values) { state->rows.push_back(std::move(values)); });
+  if (!filled.ok()) Throw(run, std::move(filled).error());
+  return std::move(state);
+}
+
+void ScanVirtual(duckdb::ClientContext&, duckdb::TableFunctionInput& input, duckdb::DataChunk& output) {
+  const VirtualTable& table = input.bind_data->Cast<VirtualBindData>().entry.table();
+  auto& state = input.global_state->Cast<VirtualScan>();
+  size_t count = 0;
+  for (; count < STANDARD_VECTOR_SIZE && state.next < state.rows.size(); ++count, ++state.next) {
+    for (size_t i = 0; i < state.column_ids.size(); ++i) {
+      const auto column = state.column_ids[i];
+      if (column >= table.columns.size()) {  // rowid, or nothing at all (count(*))
+        output.data[i].SetValue(count, duckdb::Value(output.data[i].GetType()));
+      } else {
+        output.data[i].SetValue(count, ToEngineValue(table.columns[column].second, state.rows[state.next][column]));
+      }
+    }
+  }
+  output.SetCardinality(count);
+}
+
+duckdb::BindInfo VirtualBindInfo(const duckdb::optional_ptr<duckdb::FunctionData> bind_data) {
+  duckdb::BindInfo info(duckdb::ScanType::EXTERNAL);
+  info.table = &bind_data->Cast<VirtualBindData>().entry;
+  return info;
+}
+
+duckdb::TableFunction VirtualEntry::GetScanFunction(duckdb::ClientContext&, duckdb::unique_ptr<duckdb::FunctionData>& bind_data) {
+  bind_data = duckdb::make_uniq<VirtualBindData>(*this);
+  duckdb::TableFunction function("kalam_virtual_scan", {}, ScanVirtual, nullptr, InitVirtual);
+  function.projection_pushdown = true;
+  function.get_bind_info = VirtualBindInfo;
+  return function;
+}
+
+}  // namespace
+
+std::unique_ptr<duckdb::CatalogEntry> MakeVirtualEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema, const VirtualTable& table) {
+  duckdb::CreateTableInfo info(schema, table.name);
+  for (const auto& [name, type] : table.columns) info.columns.AddColumn(duckdb::ColumnDefinition(name, ToEngineType(type)));
+  return std::make_unique<VirtualEntry>(catalog, schema, info, table);
+}
+
+}  // namespace kalamdb::engine
