@@ -201,7 +201,8 @@ class RocksStore final : public Store {
 
   Status SyncWal() override { return ToStatus(open_->db->SyncWAL(), "making the write-ahead log durable"); }
 
-  Result<Lookup> Get(Family family, std::string_view key, const Snapshot* snapshot, ReadTier tier, Pinned* out) override {
+  Result<Lookup> Get(Family family, std::string_view key, const Snapshot* snapshot, ReadTier tier,
+                     Pinned* out) const override {
     rocksdb::ReadOptions read;
     if (snapshot != nullptr) read.snapshot = snapshot->get();
     if (tier == ReadTier::kCacheOnly) read.read_tier = rocksdb::kBlockCacheTier;
@@ -214,7 +215,7 @@ class RocksStore final : public Store {
     return ToError(status, "reading the key-value store");
   }
 
-  std::unique_ptr<Iterator> NewIterator(Family family, IterateOptions options) override {
+  std::unique_ptr<Iterator> NewIterator(Family family, IterateOptions options) const override {
     return std::make_unique<RocksIterator>(open_, family, std::move(options));
   }
 

@@ -126,8 +126,8 @@ class Store {
 
   virtual Status Write(Batch& batch, const WriteOptions& options) = 0;
   virtual Status SyncWal() = 0;                        // everything written before is durable after
-  virtual Result<Lookup> Get(Family family, std::string_view key, const Snapshot* snapshot, ReadTier tier, Pinned* out) = 0;
-  virtual std::unique_ptr<Iterator> NewIterator(Family family, IterateOptions options) = 0;
+  virtual Result<Lookup> Get(Family family, std::string_view key, const Snapshot* snapshot, ReadTier tier, Pinned* out) const = 0;
+  virtual std::unique_ptr<Iterator> NewIterator(Family family, IterateOptions options) const = 0;
   virtual SnapshotPtr TakeSnapshot() = 0;              // ~0.07 µs
   virtual Status FlushFamily(Family family) = 0;       // memtable to file, waits
   virtual Status CompactRange(Family family, std::string_view begin, std::string_view end) = 0;

@@ -5,13 +5,16 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
 #include "catalog/table.h"
 #include "storage/read_view.h"
+#include "storage/rows.h"
 #include "storage/segment.h"
 
 namespace kalamdb::storage {
@@ -22,6 +25,8 @@ struct BulkCommit {
   catalog::TablePtr table;
   UserId user;
   std::vector<SegmentRecord> segments;  // seq and updated are filled in by the committer
+  std::vector<std::shared_ptr<SegmentFile>> files;      // of the segments, in their order
+  std::vector<std::pair<std::string, Place>> replaced;  // soft-deleted rows whose keys come again
   std::shared_ptr<Watch> watch;
   uint64_t rows = 0;
 };

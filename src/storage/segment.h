@@ -7,7 +7,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,7 +57,9 @@ class DeletionVector {
   bool Test(uint32_t row) const;
   uint64_t count() const { return count_; }
   bool AnyIn(uint32_t first_row, uint32_t rows) const;  // false: the whole vector of rows may be used untouched
+  uint64_t CountIn(uint32_t first_row, uint32_t rows) const;
   DeletionVector With(uint32_t row) const;              // O(chunk + path)
+  DeletionVector WithRows(std::span<const uint32_t> rows) const;  // each touched chunk and path is copied once
   const Chunk* chunk(uint32_t index) const;             // nullptr = all clear
   DeletionVector WithChunk(uint32_t index, const Chunk& chunk) const;  // at load
 
@@ -67,6 +71,10 @@ class DeletionVector {
   std::vector<std::shared_ptr<const Node>> nodes_;
   uint64_t count_ = 0;
 };
+
+// Bytes of one chunk on disk (docs/formats/segment.md): the set rows one by one where they are few, else all bits.
+std::string EncodeChunk(const DeletionVector::Chunk& chunk);
+Result<DeletionVector::Chunk> DecodeChunk(std::string_view bytes);
 
 // Keeps a file on disk while any view names it; unlinks it when dropped and no longer named.
 class SegmentFile;

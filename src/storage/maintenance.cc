@@ -1,0 +1,253 @@
+// The maintenance thread.
+#include "storage/maintenance.h"
+
+#include <algorithm>
+
+#include "base/executor.h"
+#include "base/files.h"
+#include "row/key_codec.h"
+#include "row/row_codec.h"
+#include "storage/records.h"
+#include "storage/trim.h"
+
+namespace kalamdb::storage {
+namespace {
+
+constexpr Micros kFirstRetry = 1'000'000, kLongestRetry = 300'000'000;  // of a failed flush
+constexpr Micros kMarkEvery = 60'000'000;       // a point (time, sequence) for the log's retention
+constexpr Micros kEvictEvery = 1'000'000;       // expired events go at least this often, if the scan is cheap
+constexpr int kEvictShare = 10;                 // a scan that takes t runs again after 10 t
+
+}  // namespace
+
+JobSpec SpecOf(const char* type, const ReadView& view, TableId table) {
+  JobSpec spec{.type = type, .table = table};
+  if (catalog::TablePtr found = view.catalog->FindTable(table); found != nullptr) {
+    spec.namespace_name = found->namespace_name;
+    spec.table_name = found->name;
+  } else {
+    spec.table_name = "table-" + std::to_string(table.value);
+  }
+  return spec;
+}
+
+Maintenance::Maintenance(const StorageContext* context, JobRunner* jobs, MaintenanceOptions options)
+    : context_(context), jobs_(jobs), options_(options) {}
+
+Maintenance::~Maintenance() { Stop(); }
+
+void Maintenance::Start() {
+  thread_ = std::thread([this] { RunThread(); });
+}
+
+void Maintenance::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.NotifyAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Maintenance::RunThread() {
+  SetThreadName("maintenance");
+  for (;;) {
+    {
+      MutexLock lock(mutex_);
+      if (!stopping_) (void)wake_.WaitFor(mutex_, options_.tick);
+      if (stopping_) return;
+    }
+    Tick();
+  }
+}
+
+void Maintenance::Tick() {
+  if (!std::exchange(counted_, true)) CountHotRows();
+  if (auto oldest = context_->views->FindOldest()) context_->trim_floors->Set(oldest->cold_by_table);
+  RemoveGarbage();
+  if (context_->committer->read_only()) return;
+  ReadViewPtr view = context_->committer->View();
+  ScheduleFlushes(*view);
+  ScheduleRemovals(*view);
+  EvictStreams(*view);
+  KeepLogBounded(*view);
+  view.reset();
+  TrimTables();
+}
+
+void Maintenance::CountHotRows() {
+  auto it = context_->store->NewIterator(kv::Family::kRows, {.fill_cache = false});
+  TableId table;
+  TableActivity activity;
+  Seq floor;
+  ReadViewPtr view = context_->committer->View();
+  uint64_t dead = 0;
+  auto done = [&] {
+    if (activity.rows != 0) context_->committer->AddActivity(table, activity);
+    MutexLock lock(mutex_);
+    if (dead != 0) to_trim_.insert(table.value);
+  };
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (it->key().size() < row::kPartitionPrefixBytes || it->value().size() < row::kRowHeaderBytes) continue;
+    TableId next = row::TableOfKey(it->key());
+    if (next != table) {
+      done();
+      table = next;
+      activity = {};
+      dead = 0;
+      floor = view->ColdOf(table).floor;
+    }
+    if (row::RowSeq(it->value()) <= floor) {
+      ++dead;
+      continue;
+    }
+    Micros updated = row::RowUpdated(it->value());
+    activity.first_at = activity.rows == 0 ? updated : std::min(activity.first_at, updated);
+    ++activity.rows;
+  }
+  done();
+}
+
+void Maintenance::RemoveGarbage() {
+  for (const std::string& path : context_->garbage->Take()) {
+    (void)RemoveFile(path + ".tmp");
+    Status removed = RemoveFile(path);
+    if (!removed.ok()) context_->logger->Warn("file_not_removed", {{"error", removed.error().message}});
+  }
+}
+
+void Maintenance::ScheduleFlushes(const ReadView& view) {
+  Micros wall = context_->clock->NowMicros(), now = context_->clock->MonotonicMicros();
+  for (const auto& [id, activity] : context_->committer->Activity()) {
+    TableId table(id);
+    catalog::TablePtr found = view.catalog->FindTable(table);
+    if (found == nullptr || found->kind == catalog::TableKind::kStream) continue;
+    const catalog::TableOptions& options = found->options;
+    Micros age = wall - activity.first_at;
+    bool by_rows = options.flush_rows != 0 && activity.rows >= options.flush_rows;
+    bool by_time = options.flush_interval_s != 0 && age >= static_cast<Micros>(options.flush_interval_s) * kMicrosPerSecond;
+    if (by_time && activity.rows < kMinIntervalRows && age < kMaxHotAge) by_time = false;
+    if (!by_rows && !by_time) continue;
+    {
+      MutexLock lock(mutex_);
+      auto retry = retries_.find(id);
+      if (retry != retries_.end() && retry->second.at > now) continue;
+    }
+    if (jobs_->IsBusy(table)) continue;
+    (void)jobs_->Post(SpecOf("flush", view, table),
+                      [this, table](const JobRunner::Cancelled& cancelled) { return Flush(table, cancelled); });
+  }
+}
+
+Result<JobOutput> Maintenance::Flush(TableId table, const JobRunner::Cancelled& cancelled) {
+  TableActivity taken = context_->committer->TakeActivity(table);
+  Result<JobOutput> output = FlushHotRows(*context_, table, cancelled);
+  MutexLock lock(mutex_);
+  if (output.ok()) {
+    retries_.erase(table.value);
+    if (output->rows != 0) to_trim_.insert(table.value);
+    return output;
+  }
+  if (taken.rows != 0) context_->committer->AddActivity(table, taken);
+  Retry& retry = retries_[table.value];
+  retry.delay = std::clamp(retry.delay * 2, kFirstRetry, kLongestRetry);
+  retry.at = context_->clock->MonotonicMicros() + retry.delay;
+  return output;
+}
+
+void Maintenance::TrimTables() {
+  std::set<uint32_t> tables;
+  {
+    MutexLock lock(mutex_);
+    tables = to_trim_;
+  }
+  for (uint32_t table : tables) {
+    if (jobs_->IsBusy(TableId(table))) continue;
+    {
+      MutexLock lock(mutex_);
+      to_trim_.erase(table);  // a flush that publishes from here on puts it back
+    }
+    Result<bool> done = TrimDeadRows(*context_, TableId(table));
+    if (!done.ok()) context_->logger->Warn("trim_failed", {{"table_id", table}, {"error", done.error().message}});
+    if (done.ok() && *done) continue;
+    MutexLock lock(mutex_);
+    to_trim_.insert(table);
+  }
+}
+
+void Maintenance::EvictStreams(const ReadView& view) {
+  for (const catalog::TablePtr& table : view.catalog->Tables("")) {
+    if (table->kind != catalog::TableKind::kStream || table->options.ttl_seconds == 0) continue;
+    Stream& stream = streams_[table->id.value];
+    Micros started = context_->clock->MonotonicMicros();
+    if (started < stream.next_at) continue;
+    Micros ttl = static_cast<Micros>(table->options.ttl_seconds) * kMicrosPerSecond;
+    Micros oldest = 0;
+    Result<uint64_t> evicted = EvictExpired(*context_, table->id, context_->clock->NowMicros() - ttl, &oldest);
+    if (!evicted.ok()) context_->logger->Warn("eviction_failed", {{"table", table->name}, {"error", evicted.error().message}});
+    Micros now = context_->clock->MonotonicMicros();
+    stream.next_at = now + std::max(kEvictEvery, (now - started) * kEvictShare);
+    // Nothing that is there now expires before its time has come; what comes later expires later.
+    if (oldest != 0) stream.next_at = std::max(stream.next_at, now + oldest + ttl - context_->clock->NowMicros());
+    if (oldest == 0) stream.next_at = std::max(stream.next_at, now + std::min(ttl, kEvictEvery));
+  }
+}
+
+void Maintenance::ScheduleRemovals(const ReadView& view) {
+  std::string prefix(1, kDroppedRecord);
+  auto it = context_->store->NewIterator(
+      kv::Family::kSegments, {.lower = prefix, .upper = row::PrefixEnd(prefix), .snapshot = view.snapshot.get()});
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (it->key().size() != 5) continue;
+    TableId table(ReadBig32(it->key().data() + 1));
+    if (jobs_->IsBusy(table)) continue;
+    (void)jobs_->Post(SpecOf("cleanup", view, table),
+                      [this, table](const JobRunner::Cancelled&) { return RemoveDroppedTable(*context_, table); });
+  }
+}
+
+// The newest mark that is old enough, or that leaves a quarter less where the log takes too many bytes.
+Status Maintenance::FindFloor(const ReadView& view, Micros now, Seq* floor) {
+  uint64_t bytes = 0;
+  for (const auto& family : context_->store->Stats().families) {
+    if (family.name == kv::FamilyName(kv::Family::kChanges)) bytes = family.file_bytes + family.memtable_bytes;
+  }
+  Micros too_old = now - static_cast<Micros>(options_.log_hours) * 3600 * kMicrosPerSecond;
+  std::string prefix(kMarkPrefix);
+  auto it = context_->store->NewIterator(kv::Family::kSystem, {.lower = prefix, .upper = row::PrefixEnd(prefix)});
+  std::vector<std::pair<Micros, Seq>> marks;
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    ASSIGN_OR_RETURN(Numbers seq, DecodeNumbers(kMarkPrefix, it->value()));
+    marks.emplace_back(static_cast<Micros>(ReadBig64(it->key().data() + prefix.size())), Seq(seq.first));
+  }
+  RETURN_IF_ERROR(it->status());
+  size_t go = bytes > options_.log_bytes ? std::max<size_t>(1, marks.size() / 4) : 0;
+  kv::Batch gone;
+  for (size_t i = 0; i < marks.size(); ++i) {
+    if (i >= go && marks[i].first > too_old) break;
+    if (marks[i].second > view.seq) break;
+    *floor = marks[i].second;
+    gone.Delete(kv::Family::kSystem, MarkKey(marks[i].first));
+  }
+  return gone.Count() == 0 ? Status() : context_->store->Write(gone, {});
+}
+
+void Maintenance::KeepLogBounded(const ReadView& view) {
+  Micros now = context_->clock->MonotonicMicros();
+  if (now < next_mark_at_) return;
+  next_mark_at_ = now + kMarkEvery;
+  Micros wall = context_->clock->NowMicros();
+  kv::Batch mark;
+  mark.Put(kv::Family::kSystem, MarkKey(wall), EncodeNumbers(view.seq.value));
+  Seq floor;
+  Status status = context_->store->Write(mark, {});
+  if (status.ok()) status = FindFloor(view, wall, &floor);
+  if (auto oldest = context_->views->FindOldest()) floor = std::min(floor, oldest->seq);
+  if (status.ok() && floor > context_->log->FloorOf(TableId())) {
+    status = RaiseLogFloor(*context_, floor);
+    if (status.ok()) status = context_->store->CompactRange(kv::Family::kChanges, "", "");
+  }
+  if (!status.ok()) context_->logger->Warn("log_retention_failed", {{"error", status.error().message}});
+}
+
+}  // namespace kalamdb::storage

@@ -1,0 +1,78 @@
+// Maintenance: looks several times a second what has to be done by itself: flushes by policy, trimming, eviction of expired
+// events, dropped tables, retention of the change log, files nobody names.
+//
+// One thread of its own; flushes and removals are posted as jobs, the small rest is done here. Thread-safe.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "base/mutex.h"
+#include "storage/jobs.h"
+#include "storage/storage_context.h"
+
+namespace kalamdb::storage {
+
+struct MaintenanceOptions {
+  uint64_t log_hours = 24;
+  uint64_t log_bytes = 4ull << 30;
+  Micros tick = 200'000;
+};
+
+// Names for job rows and logs; `table-<id>` where the catalog has it no more.
+JobSpec SpecOf(const char* type, const ReadView& view, TableId table);
+
+class Maintenance {
+ public:
+  static constexpr uint64_t kMinIntervalRows = 1000;            // an interval alone makes no smaller file …
+  static constexpr Micros kMaxHotAge = 86'400LL * 1'000'000;    // … unless rows are older than this
+
+  Maintenance(const StorageContext* context, JobRunner* jobs, MaintenanceOptions options);
+  ~Maintenance();
+
+  void Start();
+  void Stop() EXCLUDES(mutex_);
+
+  // One round, on the calling thread. The thread does this every tick.
+  void Tick() EXCLUDES(mutex_);
+
+  // The body of a flush job: takes the table's activity, flushes, asks for trimming.
+  Result<JobOutput> Flush(TableId table, const JobRunner::Cancelled& cancelled) EXCLUDES(mutex_);
+
+ private:
+  void RunThread();
+  void CountHotRows();                 // once, at start
+  void RemoveGarbage();
+  void ScheduleFlushes(const ReadView& view);
+  void TrimTables() EXCLUDES(mutex_);
+  void EvictStreams(const ReadView& view);
+  void ScheduleRemovals(const ReadView& view);
+  void KeepLogBounded(const ReadView& view);
+  Status FindFloor(const ReadView& view, Micros now, Seq* floor);
+
+  const StorageContext* const context_;
+  JobRunner* const jobs_;
+  const MaintenanceOptions options_;
+  std::thread thread_;
+
+  // Of the ticking thread.
+  struct Stream {
+    Micros next_at = 0;  // monotonic
+  };
+  std::map<uint32_t, Stream> streams_;
+  Micros next_mark_at_ = 0;
+  bool counted_ = false;
+
+  Mutex mutex_;
+  CondVar wake_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::set<uint32_t> to_trim_ GUARDED_BY(mutex_);
+  struct Retry {
+    Micros at = 0, delay = 0;  // monotonic
+  };
+  std::map<uint32_t, Retry> retries_ GUARDED_BY(mutex_);  // tables whose flush failed
+};
+
+}  // namespace kalamdb::storage

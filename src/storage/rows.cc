@@ -1,0 +1,65 @@
+// Finding the row of one key: hot above the floor, else where the key index says.
+#include "storage/rows.h"
+
+#include "row/key_codec.h"
+#include "row/row_codec.h"
+#include "storage/cold_file.h"
+#include "storage/key_index.h"
+
+namespace kalamdb::storage {
+namespace {
+
+Error DamagedRow() {
+  return {ErrorCode::kStorageUnavailable, "a hot row is damaged", "restore the data directory from a backup"};
+}
+
+Result<ReadOutcome> FindCold(const ReadView& view, const kv::Store& store, ColdFileFormat* format, std::string_view row_key,
+                             kv::ReadTier tier, FoundRow* out) {
+  TableId table_id = row::TableOfKey(row_key);
+  const TableCold& cold = view.ColdOf(table_id);
+  if (cold.segments.empty()) return ReadOutcome::kDone;
+  ASSIGN_OR_RETURN(kv::Lookup found, store.Get(kv::Family::kKeys, row_key, view.snapshot.get(), tier, &out->pinned));
+  if (found == kv::Lookup::kNotCached) return ReadOutcome::kNotCached;
+  if (found == kv::Lookup::kAbsent) return ReadOutcome::kDone;
+  ASSIGN_OR_RETURN(std::optional<ColdPlace> place, FindLivePlace(cold, out->pinned.view()));
+  if (!place) return ReadOutcome::kDone;
+  if (tier == kv::ReadTier::kCacheOnly) return ReadOutcome::kNotCached;
+
+  catalog::TablePtr table = view.catalog->FindTable(table_id);
+  if (table == nullptr) return ReadOutcome::kDone;
+  KALAM_CHECK(format != nullptr);
+  std::vector<std::string> rows;
+  RETURN_IF_ERROR(format->ReadRows(*table, *cold.Find(place->segment)->record, std::span(&place->row, 1), &rows));
+  KALAM_CHECK(rows.size() == 1);
+  out->owned = std::move(rows[0]);
+  out->row = out->owned;
+  if (out->row.size() < row::kRowHeaderBytes) return DamagedRow();
+  out->deleted = row::RowIsDeleted(out->row);
+  out->place = {.kind = Place::Kind::kCold, .segment = place->segment, .row = place->row};
+  return ReadOutcome::kDone;
+}
+
+}  // namespace
+
+Result<ReadOutcome> FindRow(const ReadView& view, const kv::Store& store, ColdFileFormat* format, std::string_view row_key,
+                            kv::ReadTier tier, FoundRow* out) {
+  out->place = {};
+  out->deleted = false;
+  out->row = {};
+  Seq floor = view.ColdOf(row::TableOfKey(row_key)).floor;
+  ASSIGN_OR_RETURN(kv::Lookup found, store.Get(kv::Family::kRows, row_key, view.snapshot.get(), tier, &out->pinned));
+  if (found == kv::Lookup::kNotCached) return ReadOutcome::kNotCached;
+  if (found == kv::Lookup::kFound) {
+    std::string_view bytes = out->pinned.view();
+    if (bytes.size() < row::kRowHeaderBytes) return DamagedRow();
+    if (row::RowSeq(bytes) > floor) {
+      out->row = bytes;
+      out->deleted = row::RowIsDeleted(bytes);
+      out->place = {.kind = Place::Kind::kHot, .hot_seq = row::RowSeq(bytes)};
+      return ReadOutcome::kDone;
+    }
+  }
+  return FindCold(view, store, format, row_key, tier, out);
+}
+
+}  // namespace kalamdb::storage
