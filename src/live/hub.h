@@ -1,11 +1,13 @@
 // Live queries: subscriptions of connections, fed by the commit order. Every step is the same step back to catch-up.
 //
-// A subscription is in one state: snapshot(S) → catch-up from the partition's change log → live. Registering enters the registry
-// first, then loads the view V, so that S = V.seq has no gap and no overlap; deliveries <= S are discarded. Nothing is queued in
-// memory for one that is not live; a full queue, a slow reader, a resume and a long snapshot are all: back to catch-up.
+// A subscription is in one state: snapshot(S) → catch-up from the partition's change log → live. Registering enters the
+// registry first, then loads the view V, so that S = V.seq has no gap and no overlap; deliveries <= S are discarded.
+// Nothing is queued in memory for one that is not live; a full queue, a slow reader, a resume and a long snapshot are
+// all: back to catch-up.
 //
-// Hub is thread-safe. Frames of one connection leave in order through its FrameSink. The committer hands a group over and goes
-// on (OnCommit never blocks): one shard thread judges, serialises once a group of equal subscriptions, and shares the bytes.
+// Hub is thread-safe. Frames of one connection leave in order through its FrameSink. The committer hands a group over
+// and goes on (OnCommit never blocks): one shard thread judges, serialises once a group of equal subscriptions, and
+// shares the bytes.
 #pragma once
 
 #include <cstdint>
@@ -36,13 +38,14 @@ inline constexpr size_t kShardQueueBytes = 64u << 20;  // above it the shard's s
 // One text frame, encoded once, shared by all its receivers.
 using Frame = std::shared_ptr<const std::string>;
 
-// A connection's way out; implemented by the server. Thread-safe.
+// A connection's way out; implemented by the server. Thread-safe. Send and QueuedBytes are called under the hub's
+// locks: they must not call the hub, nor take a lock that is held while the hub is called.
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
   // Appends to the connection's output; never blocks, never drops. `type` is the message's, for metrics.
   virtual void Send(Frame frame, std::string_view type) = 0;
-  virtual size_t QueuedBytes() const = 0;       // not yet in the socket
+  virtual size_t QueuedBytes() const = 0;  // not yet in the socket
   // Calls back (once, from any thread) when QueuedBytes() has fallen to `below` or less; at once if it has already.
   virtual void WhenDrained(size_t below, std::function<void()> callback) = 0;
 };
@@ -50,7 +53,7 @@ class FrameSink {
 using ConnectionId = uint64_t;
 
 struct SubscribeOptions {
-  bool snapshot = false;          // `options` given and no `from`
+  bool snapshot = false;  // `options` given and no `from`
   uint32_t batch_size = kDefaultBatchRows;
   uint64_t last_rows = 0;
   std::optional<Seq> from;
@@ -62,12 +65,14 @@ struct SubscribeRequest {
 };
 
 struct HubOptions {
-  size_t queue_bytes = 8u << 20;                   // limits.live_queue_bytes (a connection)
+  size_t queue_bytes = 8u << 20;  // limits.live_queue_bytes (a connection)
   uint32_t subscriptions_per_connection = 10'000;
   uint32_t subscriptions_per_user = 100'000;
   uint64_t snapshot_bytes = 1ull << 30;
   std::string spool_directory;
-  uint32_t workers = 2;                            // snapshots and catch-ups
+  uint32_t workers = 2;  // snapshots and catch-ups
+  std::function<std::optional<auth::Role>(UserId)> role_of =
+      {};  // now; nothing = the user was dropped. For OnUserChanged
 };
 
 struct LiveQueryRow {  // system.live_queries
@@ -80,15 +85,16 @@ struct LiveQueryRow {  // system.live_queries
 
 class Hub : public storage::ChangeSink, public engine::DependentSubscriptions {
  public:
-  static std::unique_ptr<Hub> Create(HubOptions options, engine::Engine* engine, storage::Database* database, const Clock* clock,
-                                     Metrics* metrics, Logger* logger);
+  static std::unique_ptr<Hub> Create(HubOptions options, engine::Engine* engine, storage::Database* database,
+                                     const Clock* clock, Metrics* metrics, Logger* logger);
 
   virtual void Start() = 0;
   virtual void Stop() = 0;  // waits for its threads; sends nothing afterwards
 
   virtual ConnectionId Open(auth::Identity identity, std::shared_ptr<FrameSink> sink) = 0;
-  virtual void SetIdentity(ConnectionId connection, auth::Identity identity) = 0;  // a renewed token, a changed role: access is asked again
-  virtual void Close(ConnectionId connection) = 0;                                 // nothing is sent after this returns
+  virtual void SetIdentity(ConnectionId connection,
+                           auth::Identity identity) = 0;  // a renewed token, a changed role: access is asked again
+  virtual void Close(ConnectionId connection) = 0;        // nothing is sent after this returns
 
   // Answers by frames: subscription_ack, or error. Never blocks: compiling and reading happen on workers.
   virtual void Subscribe(ConnectionId connection, SubscribeRequest request) = 0;
