@@ -46,7 +46,7 @@ class Batch {
 class Snapshot;  // a point in time; released when the last reference goes
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
-// A value that stays where it is (block cache or memtable copy) while this lives.
+// A value that stays where it is (block cache or memtable copy) while this lives. Must not outlive the Store.
 class Pinned {
  public:
   Pinned();

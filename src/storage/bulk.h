@@ -20,6 +20,7 @@
 namespace kalamdb::storage {
 
 class Watch;  // keys changed in a table since a view; the committer fills it
+class SegmentWriter;
 
 struct BulkCommit {
   catalog::TablePtr table;
@@ -28,6 +29,7 @@ struct BulkCommit {
   std::vector<std::shared_ptr<SegmentFile>> files;      // of the segments, in their order
   std::vector<std::pair<std::string, Place>> replaced;  // soft-deleted rows whose keys come again
   std::shared_ptr<Watch> watch;
+  std::shared_ptr<SegmentWriter> writer;  // owns the files until the commit keeps them
   uint64_t rows = 0;
 };
 

@@ -7,6 +7,7 @@
 #include "base/executor.h"
 #include "base/failpoint.h"
 #include "storage/bulk.h"
+#include "storage/segment_writer.h"
 
 namespace kalamdb::storage {
 namespace {
@@ -329,6 +330,8 @@ bool Committer::FinishRound(Built& built, bool must_not_block) {
   int64_t sync_started = NowNs();
   if (status.ok() && built.sync) status = SyncRound();
   int64_t sync_ns = NowNs() - sync_started;
+  // Where nobody knows whether the records are on disk the files stay, too: the next start finds out.
+  if (status.ok() || status.error().outcome_unknown) KeepBulkFiles(*built.round, status.ok());
   if (!status.ok()) {
     FailCommitted(built.replies, status.error());
     Answer(std::move(built.replies));
@@ -346,6 +349,14 @@ bool Committer::FinishRound(Built& built, bool must_not_block) {
   SyncPoint("storage.before_reply");
   Answer(std::move(built.replies));
   return true;
+}
+
+void Committer::KeepBulkFiles(const Round& round, bool published) {
+  for (const auto& commit : round.commits()) {
+    if (commit->bulk == nullptr) continue;
+    commit->bulk->writer->Keep();
+    if (published && options_.on_bulk) options_.on_bulk(*commit);
+  }
 }
 
 ReadViewPtr Committer::Publish(std::unique_ptr<ReadView> view, const Round& round) {

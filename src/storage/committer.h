@@ -32,6 +32,7 @@ struct CommitterOptions {
   Metrics* metrics = nullptr;  // may be null
   Logger* logger = nullptr;
   std::shared_ptr<ViewRegistry> views;
+  std::function<void(const Commit&)> on_bulk;  // a bulk commit is durable and about to be published
 };
 
 // What was written to a table since it was last asked for: the scheduler's input.
@@ -104,6 +105,7 @@ class Committer final : public CommitPipeline {
   bool FinishRound(Built& built, bool must_not_block) EXCLUDES(mutex_, view_mutex_);
   Status WriteRound(Round& round, bool must_not_block);
   Status SyncRound();
+  void KeepBulkFiles(const Round& round, bool published);
   Error TurnReadOnly(Error error);
   ReadViewPtr Publish(std::unique_ptr<ReadView> view, const Round& round) EXCLUDES(view_mutex_);
   void FillWatches(const Commit& commit) REQUIRES(view_mutex_);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "row/key_codec.h"
+#include "storage/bulk_writer.h"
 #include "storage/records.h"
 
 namespace kalamdb::storage {
@@ -83,7 +84,8 @@ Status DatabaseCore::Recover() {
                              .clock = context_.clock,
                              .metrics = context_.metrics,
                              .logger = context_.logger,
-                             .views = context_.views};
+                             .views = context_.views,
+                             .on_bulk = [this](const Commit& commit) { KeepForLog(commit); }};
   committer_ = std::make_unique<Committer>(committer, std::move(recovered.view));
   context_.committer = committer_.get();
   uint64_t epoch = recovered.epochs.size();
@@ -113,9 +115,9 @@ Status DatabaseCore::Start() {
   KALAM_CHECK(!running_);
   running_ = true;
   AddMetrics();
-  committer_->Start(sink_);
-  jobs_->Start();
   maintenance_->Start();
+  jobs_->Start();
+  committer_->Start(sink_);
   return {};
 }
 
@@ -151,6 +153,23 @@ Status DatabaseCore::ReadSystem(char prefix, const std::function<Status(std::str
                                 {.lower = lower, .upper = row::PrefixEnd(lower), .snapshot = view->snapshot.get()});
   for (it->SeekToFirst(); it->Valid(); it->Next()) RETURN_IF_ERROR(visit(it->key(), it->value()));
   return it->status();
+}
+
+void DatabaseCore::KeepForLog(const Commit& commit) {
+  const BulkCommit& bulk = *commit.bulk;
+  for (size_t i = 0; i < bulk.segments.size(); ++i) {
+    log_->KeepSegment(bulk.segments[i].id, {.table = bulk.table->id, .seq = commit.seq, .file = bulk.files[i]});
+  }
+}
+
+Result<JobResult> DatabaseCore::CompactTable(TableId table, bool wait) {
+  return RunJob("compact", table, wait, [this, table](const JobRunner::Cancelled& cancelled) {
+    return maintenance_->Compact(table, cancelled);
+  });
+}
+
+Result<std::unique_ptr<BulkWriter>> DatabaseCore::NewBulkWriter(ReadViewPtr /*view*/, catalog::TablePtr table, UserId user) {
+  return MakeBulkWriter(context_, std::move(table), user);
 }
 
 void DatabaseCore::AddMetrics() {

@@ -32,6 +32,8 @@ class DatabaseCore final : public Database {
   bool read_only() const override { return committer_->read_only(); }
   TableId NewTableId() override { return TableId(next_table_id_++); }
 
+  Maintenance& maintenance() { return *maintenance_; }
+
   Result<std::unique_ptr<BulkWriter>> NewBulkWriter(ReadViewPtr view, catalog::TablePtr table, UserId user) override;
   Result<JobResult> FlushTable(TableId table, bool wait) override;
   Result<JobResult> CompactTable(TableId table, bool wait) override;
@@ -41,6 +43,7 @@ class DatabaseCore final : public Database {
   Status ReadSystem(char prefix, const std::function<Status(std::string_view, std::string_view)>& visit) override;
 
  private:
+  void KeepForLog(const Commit& commit);
   void AddMetrics();
   void FillMetrics();
   double OldestViewSeconds() const;

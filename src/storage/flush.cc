@@ -9,38 +9,13 @@
 #include "storage/records.h"
 #include "storage/rows.h"
 #include "storage/segment_writer.h"
+#include "storage/upgrader.h"
 
 namespace kalamdb::storage {
 namespace {
 
 constexpr int kMaxTries = 3;           // a watch that overflows starts the flush again
 constexpr uint64_t kAskCancelled = 256;  // rows
-
-// Rows of any schema version as rows of the newest one.
-class Upgrader {
- public:
-  explicit Upgrader(const catalog::Table& table) : table_(table), layout_(*table.schema()) {}
-
-  // `row` itself, or `*scratch` with the same stamps and flags.
-  Result<std::string_view> Upgrade(std::string_view row, std::string* scratch) {
-    SchemaVersion version = row::RowVersion(row);
-    if (version == table_.version()) return row;
-    if (projection_ == nullptr || projection_->from().version() != version) {
-      ASSIGN_OR_RETURN(projection_, table_.ProjectionFrom(version));
-    }
-    RETURN_IF_ERROR(row::CheckRow(projection_->from_layout(), row));
-    ASSIGN_OR_RETURN(std::vector<row::Value> values, projection_->ReadAll(row));
-    *scratch = row::EncodeRow(*table_.schema(), layout_, values);
-    row::StampRow(scratch->data(), row::RowSeq(row), row::RowUpdated(row));
-    row::SetRowDeleted(scratch, row::RowIsDeleted(row));
-    return std::string_view(*scratch);
-  }
-
- private:
-  const catalog::Table& table_;
-  const row::RowLayout layout_;
-  row::ProjectionPtr projection_;
-};
 
 Error Cancelled() { return {ErrorCode::kCancelled, "the job was cancelled"}; }
 

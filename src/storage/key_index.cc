@@ -76,4 +76,29 @@ Status KeyIndex::Write(SegmentId segment, const Entries& entries, const ReadView
   return store_->Write(batch, {.use_wal = false});
 }
 
+Status KeyIndex::Prune(const std::vector<std::string>& keys, const ReadView& durable,
+                       const std::function<ReadViewPtr()>& newest) {
+  if (keys.empty()) return {};
+  kv::Batch batch;
+  MutexLock lock(mutex_);
+  TableId table = row::TableOfKey(keys.front());
+  ReadViewPtr now = newest();
+  kv::Pinned before;
+  for (const std::string& key : keys) {
+    ASSIGN_OR_RETURN(kv::Lookup found, store_->Get(kv::Family::kKeys, key, nullptr, kv::ReadTier::kAll, &before));
+    if (found != kv::Lookup::kFound) continue;
+    std::string value;
+    for (size_t at = 0; at + kColdPlaceBytes <= before.view().size(); at += kColdPlaceBytes) {
+      ColdPlace place = ReadColdPlace(before.view().data() + at);
+      if (Counts(place, durable.ColdOf(table), now->ColdOf(table))) AppendColdPlace(place, &value);
+    }
+    if (value.empty()) {
+      batch.Delete(kv::Family::kKeys, key);
+    } else if (value.size() != before.view().size()) {
+      batch.Put(kv::Family::kKeys, key, value);
+    }
+  }
+  return batch.Count() == 0 ? Status() : store_->Write(batch, {.use_wal = false});
+}
+
 }  // namespace kalamdb::storage

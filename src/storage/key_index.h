@@ -51,6 +51,9 @@ class KeyIndex {
   // `newest` is asked for the view of now. keys_are_fresh: no such key was ever there, so nothing is read.
   Status Write(SegmentId segment, const Entries& entries, const ReadView& durable,
                const std::function<ReadViewPtr()>& newest, bool keys_are_fresh) EXCLUDES(mutex_);
+  // Takes out places that `durable` proves dead, of keys whose rows a compaction leaves behind.
+  Status Prune(const std::vector<std::string>& keys, const ReadView& durable, const std::function<ReadViewPtr()>& newest)
+      EXCLUDES(mutex_);
 
  private:
   bool Counts(const ColdPlace& place, const TableCold& durable, const TableCold& newest) const REQUIRES(mutex_);

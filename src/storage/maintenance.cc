@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "row/key_codec.h"
 #include "row/row_codec.h"
+#include "storage/compact.h"
 #include "storage/records.h"
 #include "storage/trim.h"
 
@@ -37,6 +38,10 @@ Maintenance::Maintenance(const StorageContext* context, JobRunner* jobs, Mainten
 Maintenance::~Maintenance() { Stop(); }
 
 void Maintenance::Start() {
+  {
+    MutexLock tick(tick_mutex_);
+    start_view_ = context_->committer->View();
+  }
   thread_ = std::thread([this] { RunThread(); });
 }
 
@@ -62,25 +67,26 @@ void Maintenance::RunThread() {
 }
 
 void Maintenance::Tick() {
-  if (!std::exchange(counted_, true)) CountHotRows();
+  MutexLock tick(tick_mutex_);
+  if (ReadViewPtr start = std::exchange(start_view_, nullptr); start != nullptr) CountHotRows(*start);
   if (auto oldest = context_->views->FindOldest()) context_->trim_floors->Set(oldest->cold_by_table);
   RemoveGarbage();
   if (context_->committer->read_only()) return;
   ReadViewPtr view = context_->committer->View();
   ScheduleFlushes(*view);
   ScheduleRemovals(*view);
+  ScheduleCompactions(view);
   EvictStreams(*view);
   KeepLogBounded(*view);
   view.reset();
   TrimTables();
 }
 
-void Maintenance::CountHotRows() {
-  auto it = context_->store->NewIterator(kv::Family::kRows, {.fill_cache = false});
+void Maintenance::CountHotRows(const ReadView& view) {
+  auto it = context_->store->NewIterator(kv::Family::kRows, {.snapshot = view.snapshot.get(), .fill_cache = false});
   TableId table;
   TableActivity activity;
   Seq floor;
-  ReadViewPtr view = context_->committer->View();
   uint64_t dead = 0;
   auto done = [&] {
     if (activity.rows != 0) context_->committer->AddActivity(table, activity);
@@ -95,7 +101,7 @@ void Maintenance::CountHotRows() {
       table = next;
       activity = {};
       dead = 0;
-      floor = view->ColdOf(table).floor;
+      floor = view.ColdOf(table).floor;
     }
     if (row::RowSeq(it->value()) <= floor) {
       ++dead;
@@ -117,7 +123,7 @@ void Maintenance::RemoveGarbage() {
 }
 
 void Maintenance::ScheduleFlushes(const ReadView& view) {
-  Micros wall = context_->clock->NowMicros(), now = context_->clock->MonotonicMicros();
+  Micros wall = context_->clock->NowMicros();
   for (const auto& [id, activity] : context_->committer->Activity()) {
     TableId table(id);
     catalog::TablePtr found = view.catalog->FindTable(table);
@@ -128,12 +134,7 @@ void Maintenance::ScheduleFlushes(const ReadView& view) {
     bool by_time = options.flush_interval_s != 0 && age >= static_cast<Micros>(options.flush_interval_s) * kMicrosPerSecond;
     if (by_time && activity.rows < kMinIntervalRows && age < kMaxHotAge) by_time = false;
     if (!by_rows && !by_time) continue;
-    {
-      MutexLock lock(mutex_);
-      auto retry = retries_.find(id);
-      if (retry != retries_.end() && retry->second.at > now) continue;
-    }
-    if (jobs_->IsBusy(table)) continue;
+    if (jobs_->IsBusy(table) || !MayTry(table)) continue;
     (void)jobs_->Post(SpecOf("flush", view, table),
                       [this, table](const JobRunner::Cancelled& cancelled) { return Flush(table, cancelled); });
   }
@@ -142,17 +143,51 @@ void Maintenance::ScheduleFlushes(const ReadView& view) {
 Result<JobOutput> Maintenance::Flush(TableId table, const JobRunner::Cancelled& cancelled) {
   TableActivity taken = context_->committer->TakeActivity(table);
   Result<JobOutput> output = FlushHotRows(*context_, table, cancelled);
+  if (!output.ok() && taken.rows != 0) context_->committer->AddActivity(table, taken);
   MutexLock lock(mutex_);
-  if (output.ok()) {
+  NoteResult(table, output.ok());
+  if (output.ok() && output->rows != 0) to_trim_.insert(table.value);
+  return output;
+}
+
+Result<JobOutput> Maintenance::Compact(TableId table, const JobRunner::Cancelled& cancelled) {
+  Result<JobOutput> output = CompactSegments(*context_, table, cancelled);
+  MutexLock lock(mutex_);
+  NoteResult(table, output.ok());
+  return output;
+}
+
+bool Maintenance::MayTry(TableId table) {
+  MutexLock lock(mutex_);
+  auto retry = retries_.find(table.value);
+  return retry == retries_.end() || retry->second.at <= context_->clock->MonotonicMicros();
+}
+
+void Maintenance::NoteResult(TableId table, bool ok) {
+  if (ok) {
     retries_.erase(table.value);
-    if (output->rows != 0) to_trim_.insert(table.value);
-    return output;
+    return;
   }
-  if (taken.rows != 0) context_->committer->AddActivity(table, taken);
   Retry& retry = retries_[table.value];
   retry.delay = std::clamp(retry.delay * 2, kFirstRetry, kLongestRetry);
   retry.at = context_->clock->MonotonicMicros() + retry.delay;
-  return output;
+}
+
+void Maintenance::ScheduleCompactions(const ReadViewPtr& view) {
+  if (view->cold_by_table.SharesRootWith(compared_)) return;
+  bool all_posted = true;
+  for (const auto& [id, cold] : view->cold_by_table) {
+    TableId table(id);
+    catalog::TablePtr found = view->catalog->FindTable(table);
+    if (found == nullptr || !NeedsCompaction(*cold, *found, context_->segment_target_bytes)) continue;
+    if (jobs_->IsBusy(table) || !MayTry(table)) {
+      all_posted = false;
+      continue;
+    }
+    auto body = [this, table](const JobRunner::Cancelled& cancelled) { return Compact(table, cancelled); };
+    all_posted = jobs_->Post(SpecOf("compact", *view, table), body).ok() && all_posted;
+  }
+  if (all_posted) compared_ = view->cold_by_table;
 }
 
 void Maintenance::TrimTables() {

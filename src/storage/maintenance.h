@@ -32,24 +32,26 @@ class Maintenance {
   Maintenance(const StorageContext* context, JobRunner* jobs, MaintenanceOptions options);
   ~Maintenance();
 
-  void Start();
+  void Start() EXCLUDES(tick_mutex_);  // before the first commit
   void Stop() EXCLUDES(mutex_);
 
-  // One round, on the calling thread. The thread does this every tick.
-  void Tick() EXCLUDES(mutex_);
+  // One round, on the calling thread. The thread does this every tick; callers take turns.
+  void Tick() EXCLUDES(mutex_, tick_mutex_);
 
   // The body of a flush job: takes the table's activity, flushes, asks for trimming.
   Result<JobOutput> Flush(TableId table, const JobRunner::Cancelled& cancelled) EXCLUDES(mutex_);
+  Result<JobOutput> Compact(TableId table, const JobRunner::Cancelled& cancelled) EXCLUDES(mutex_);
 
  private:
   void RunThread();
-  void CountHotRows();                 // once, at start
+  void CountHotRows(const ReadView& view) EXCLUDES(mutex_);  // once: what was hot at start
   void RemoveGarbage();
   void ScheduleFlushes(const ReadView& view);
+  void ScheduleCompactions(const ReadViewPtr& view) REQUIRES(tick_mutex_);
   void TrimTables() EXCLUDES(mutex_);
-  void EvictStreams(const ReadView& view);
+  void EvictStreams(const ReadView& view) REQUIRES(tick_mutex_);
   void ScheduleRemovals(const ReadView& view);
-  void KeepLogBounded(const ReadView& view);
+  void KeepLogBounded(const ReadView& view) REQUIRES(tick_mutex_);
   Status FindFloor(const ReadView& view, Micros now, Seq* floor);
 
   const StorageContext* const context_;
@@ -57,13 +59,14 @@ class Maintenance {
   const MaintenanceOptions options_;
   std::thread thread_;
 
-  // Of the ticking thread.
+  Mutex tick_mutex_;
   struct Stream {
     Micros next_at = 0;  // monotonic
   };
-  std::map<uint32_t, Stream> streams_;
-  Micros next_mark_at_ = 0;
-  bool counted_ = false;
+  std::map<uint32_t, Stream> streams_ GUARDED_BY(tick_mutex_);
+  Micros next_mark_at_ GUARDED_BY(tick_mutex_) = 0;
+  PersistentMap<uint32_t, TableColdPtr> compared_ GUARDED_BY(tick_mutex_);  // looked at for compaction
+  ReadViewPtr start_view_ GUARDED_BY(tick_mutex_);  // until its rows are counted
 
   Mutex mutex_;
   CondVar wake_;
@@ -72,7 +75,9 @@ class Maintenance {
   struct Retry {
     Micros at = 0, delay = 0;  // monotonic
   };
-  std::map<uint32_t, Retry> retries_ GUARDED_BY(mutex_);  // tables whose flush failed
+  bool MayTry(TableId table) EXCLUDES(mutex_);
+  void NoteResult(TableId table, bool ok) REQUIRES(mutex_);
+  std::map<uint32_t, Retry> retries_ GUARDED_BY(mutex_);  // tables whose flush or compaction failed
 };
 
 }  // namespace kalamdb::storage

@@ -22,6 +22,7 @@ Result<ReadOutcome> FindCold(const ReadView& view, const kv::Store& store, ColdF
   if (found == kv::Lookup::kNotCached) return ReadOutcome::kNotCached;
   if (found == kv::Lookup::kAbsent) return ReadOutcome::kDone;
   ASSIGN_OR_RETURN(std::optional<ColdPlace> place, FindLivePlace(cold, out->pinned.view()));
+  out->pinned = {};
   if (!place) return ReadOutcome::kDone;
   if (tier == kv::ReadTier::kCacheOnly) return ReadOutcome::kNotCached;
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint8_t kFormat = 0x01;
 constexpr uint8_t kFlagBulk = 0x01;
+constexpr uint8_t kFlagUnordered = 0x02;
 
 }  // namespace
 
@@ -28,7 +29,7 @@ std::string EncodeSegment(const SegmentRecord& segment) {
   out.Signed(segment.max_updated);
   out.String(segment.min_key);
   out.String(segment.max_key);
-  out.Byte(segment.bulk ? kFlagBulk : 0);
+  out.Byte(static_cast<uint8_t>((segment.bulk ? kFlagBulk : 0) | (segment.key_order ? 0 : kFlagUnordered)));
   out.Varint(segment.deleted_flag_rows);
   out.Varint(segment.null_counts.size());
   for (const auto& [column, nulls] : segment.null_counts) {
@@ -63,7 +64,9 @@ Result<SegmentPtr> DecodeSegment(std::string_view bytes) {
   segment->max_updated = in.Signed();
   segment->min_key = in.String();
   segment->max_key = in.String();
-  segment->bulk = (in.Byte() & kFlagBulk) != 0;
+  uint8_t flags = in.Byte();
+  segment->bulk = (flags & kFlagBulk) != 0;
+  segment->key_order = (flags & kFlagUnordered) == 0;
   segment->deleted_flag_rows = in.Varint();
   segment->null_counts.resize(in.Count());
   for (auto& [column, nulls] : segment->null_counts) {

@@ -18,8 +18,7 @@
 
 namespace kalamdb::storage {
 
-// Rows of one user within a segment: from `first_row` up to the next range's first row. Sorted by user; rows are in
-// (user, key) order in flushed segments, in (user) order in bulk-loaded ones.
+// Rows of one user within a segment: from `first_row` up to the next range's first row. Sorted by user, as the rows are.
 struct UserRange {
   UserId user;
   uint32_t first_row = 0;
@@ -35,6 +34,7 @@ struct SegmentRecord {
   Micros min_updated = 0, max_updated = 0;
   std::string min_key, max_key;   // row keys (with table and user)
   bool bulk = false;              // no _seq and _updated columns in the file: min_seq and min_updated are those of every row
+  bool key_order = true;          // rows are in (user, key) order; else in (user) order only
   uint64_t deleted_flag_rows = 0; // rows that are kept soft-deleted rows (their `_deleted` column is true)
   std::vector<std::pair<ColumnId, uint64_t>> null_counts;  // a column that is not listed: unknown
   uint64_t checksum = 0;          // XXH3-64 of the file's footer (last bytes from the footer's start)

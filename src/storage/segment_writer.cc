@@ -89,6 +89,8 @@ void SegmentWriter::Note(std::string_view row_key, std::string_view row) {
     KALAM_CHECK(s.users.empty() || s.users.back().user < user);
     s.users.push_back({.user = user, .first_row = static_cast<uint32_t>(s.rows)});
   }
+  if (s.rows != 0 && row_key < last_key_) s.key_order = false;
+  last_key_ = row_key;
   if (s.rows == 0 || row_key < s.min_key) s.min_key = row_key;
   if (s.rows == 0 || row_key > s.max_key) s.max_key = row_key;
   if (!options_.bulk) {
@@ -104,11 +106,12 @@ void SegmentWriter::Note(std::string_view row_key, std::string_view row) {
   current_raw_bytes_ += row.size();
 }
 
-Status SegmentWriter::Append(std::string_view row_key, std::string_view row) {
+Status SegmentWriter::Append(std::string_view row_key, std::string_view row, bool key_is_fresh) {
   KALAM_CHECK(row.size() >= row::kRowHeaderBytes && row::RowVersion(row) == options_.schema->version());
   if (writer_ == nullptr) RETURN_IF_ERROR(Begin());
   RETURN_IF_ERROR(writer_->Append(row::UserOfKey(row_key), row));
   index_.emplace_back(std::string(row_key), static_cast<uint32_t>(current_.rows));
+  index_is_fresh_ = index_is_fresh_ && key_is_fresh;
   Note(row_key, row);
   ++rows_;
   if (index_.size() >= kIndexBatch) RETURN_IF_ERROR(FlushIndex());
@@ -120,8 +123,9 @@ Status SegmentWriter::Append(std::string_view row_key, std::string_view row) {
 Status SegmentWriter::FlushIndex() {
   Committer* committer = context_.committer;
   RETURN_IF_ERROR(context_.key_index->Write(current_.id, index_, *options_.durable, [committer] { return committer->View(); },
-                                            options_.keys_are_fresh));
+                                            index_is_fresh_));
   index_.clear();
+  index_is_fresh_ = true;
   return {};
 }
 
@@ -142,8 +146,10 @@ Status SegmentWriter::Close() {
   return {};
 }
 
+Status SegmentWriter::Cut() { return writer_ == nullptr ? Status() : Close(); }
+
 Status SegmentWriter::Finish() {
-  if (writer_ != nullptr) RETURN_IF_ERROR(Close());
+  RETURN_IF_ERROR(Cut());
   if (segments_.empty()) return {};
   // The file's directory and those above it: all of them may be new.
   for (std::string path = segments_.front().path; path.find('/') != std::string::npos;) {

@@ -15,8 +15,7 @@ struct SegmentWriterOptions {
   catalog::TablePtr table;
   row::SchemaPtr schema;       // of all rows
   ReadViewPtr durable;         // a view whose commits are on disk; key_index.h says why
-  bool bulk = false;           // rows have no _seq; keys come in any order, of one user
-  bool keys_are_fresh = false; // the server made the keys just now
+  bool bulk = false;           // rows have no _seq
 };
 
 // One thread's. Destroyed without Keep(): files go away (index entries stay, they point to a segment that never will be).
@@ -27,8 +26,12 @@ class SegmentWriter {
   SegmentWriter(const SegmentWriter&) = delete;
   SegmentWriter& operator=(const SegmentWriter&) = delete;
 
-  // An encoded row of the schema, stamped unless bulk. Without bulk: ascending row keys.
-  Status Append(std::string_view row_key, std::string_view row);
+  // An encoded row of the schema, stamped unless bulk. Users ascend; keys of a user may come in any order, which is noted.
+  // key_is_fresh: the server made the key just now, so no index entry can have it.
+  Status Append(std::string_view row_key, std::string_view row, bool key_is_fresh = false);
+
+  // The next row begins a new segment.
+  Status Cut();
 
   // Completes the files and makes them and the index entries durable.
   Status Finish();
@@ -38,6 +41,7 @@ class SegmentWriter {
   const std::vector<SegmentId>& ids() const { return ids_; }
   const std::vector<std::shared_ptr<SegmentFile>>& files() const { return files_; }
   uint64_t rows() const { return rows_; }
+  const KeyIndex::Entries& unwritten_index() const { return index_; }  // keys whose entries are not in the index yet
   uint64_t bytes() const;
 
   // The segments are registered.
@@ -55,6 +59,8 @@ class SegmentWriter {
   SegmentRecord current_;
   uint64_t current_raw_bytes_ = 0;
   KeyIndex::Entries index_;
+  bool index_is_fresh_ = true;  // all keys of index_ are
+  std::string last_key_;
   std::vector<SegmentRecord> segments_;
   std::vector<SegmentId> ids_;
   std::vector<std::shared_ptr<SegmentFile>> files_;

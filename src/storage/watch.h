@@ -46,6 +46,12 @@ class Watch {
                        [&](const auto& range) { return range.first <= max_key && min_key <= range.second; });
   }
 
+  // The job has to start again.
+  void Overflow() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    OverflowLocked();
+  }
+
   std::vector<std::string> Take() EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     bytes_ = 0;
