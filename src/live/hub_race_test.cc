@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "base/random.h"
-#include "live/live_fixture.h"
+#include "live/hub_testing.h"
 #include "row/byte_order.h"
 
 namespace kalamdb::live {

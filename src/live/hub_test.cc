@@ -1,7 +1,7 @@
 // The hub over a real database: snapshot and changes, in and out of filters, resume, isolation, schema changes, limits.
 #include <thread>
 
-#include "live/live_fixture.h"
+#include "live/hub_testing.h"
 
 namespace kalamdb::live {
 namespace {
