@@ -79,6 +79,7 @@ struct EngineOptions {
   uint64_t memory_bytes = 512ull << 20;   // limits.memory_bytes
   uint32_t threads = 2;                   // of the vectorised engine
   std::string spill_directory;
+  std::string data_dir;                   // of the database: cold files are read from and written to it
   std::vector<std::string> copy_directories;
   bool allow_user_ddl = false;
   size_t sql_bytes = 16u << 20;           // limits.sql_bytes

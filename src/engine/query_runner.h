@@ -22,7 +22,8 @@ struct QueryInput {
   const duckdb::SQLStatement* statement = nullptr;  // copied by each run; names may be unqualified
   duckdb::vector<duckdb::Value> params;             // $1 first, of the types the statement asks
   storage::ReadViewPtr view;                        // nullptr: the newest, and a new one at each re-run
-  bool explain_analyze = false;
+  bool explain_analyze = false;                     // adds the rows `segments` and `row_groups`
+  bool allow_files = false;                         // COPY: the statement may read and write files
   std::string target_table;                         // DML: for messages
 };
 

@@ -31,6 +31,7 @@ class Projection {
     Value constant;
   };
   const Schema& from() const { return *from_; }
+  const SchemaPtr& from_schema() const { return from_; }
   const Schema& to() const { return *to_; }
   const RowLayout& from_layout() const { return from_layout_; }
   const Source& source(size_t to_ordinal) const { return sources_[to_ordinal]; }

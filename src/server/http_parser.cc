@@ -5,6 +5,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
+#include <charconv>
 #include <optional>
 #include <string>
 
@@ -109,6 +110,9 @@ class HttpParser::Parser final : public http::basic_parser<true> {
       if (has_length_ || has_encoding_) error = Refuse("the length of the body is given twice");
       if (value.find(',') != string_view::npos) error = Refuse("Content-Length is not one number");
       has_length_ = true;
+      if (std::from_chars(value.data(), value.data() + value.size(), length_).ec != std::errc()) {
+        error = Refuse("Content-Length is not one number");
+      }
       return;
     }
     if (field == http::field::transfer_encoding) {
@@ -137,17 +141,12 @@ class HttpParser::Parser final : public http::basic_parser<true> {
     request_->keep_alive = keep_alive();
     request_->connection_upgrade = upgrade();
     if (!request_->http_1_0 && !request_->Has(HttpHeader::kHost)) error = Refuse("the Host header is missing");
+    too_large = length_ > max_body_bytes_;
+    if (!too_large) request_->body.reserve(std::min<uint64_t>(length_, 1 << 20));
     if (request_->http_1_0 && has_encoding_) error = Refuse("Transfer-Encoding in HTTP/1.0");
   }
 
-  void on_body_init_impl(boost::optional<std::uint64_t> const& length, BeastError&) override {
-    if (!length) return;
-    if (*length > max_body_bytes_) {
-      too_large = true;
-    } else {
-      request_->body.reserve(std::min<uint64_t>(*length, 1 << 20));
-    }
-  }
+  void on_body_init_impl(boost::optional<std::uint64_t> const&, BeastError&) override {}
 
   std::size_t Take(string_view bytes) {
     body_seen += bytes.size();
@@ -169,6 +168,7 @@ class HttpParser::Parser final : public http::basic_parser<true> {
   const uint64_t max_body_bytes_;
   int fields_ = 0;
   bool has_length_ = false, has_encoding_ = false;
+  uint64_t length_ = 0;
 };
 
 HttpParser::HttpParser(HttpRequest* request, uint64_t max_body_bytes)

@@ -86,6 +86,7 @@ void Check(duckdb::OptimizerExtensionInput& input, duckdb::unique_ptr<duckdb::Lo
   if (!session || session->run == nullptr) return;  // the engine's own connections: opening, Parquet files of flushes
   Guard guard(*session->run);
   guard.VisitOperator(*plan);
+  session->run->origins = OriginsOf(*plan);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "base/metrics.h"
 #include "duckdb.hpp"
 #include "duckdb/main/client_context_state.hpp"
+#include "engine/bridge/result_origins.h"
 #include "engine/engine.h"
 #include "storage/database.h"
 #include "storage/read_view.h"
@@ -59,6 +60,7 @@ class RunState {
   const storage::ReadViewPtr view;
   const ExecuteContext& context;
   ScanCounters counters;
+  std::vector<ResultOrigin> origins;  // of the result's columns; set while planning
   bool allow_files = false;       // COPY by an admin: reads and writes files
   bool binding_only = false;      // Bind(): nothing may be executed
 

@@ -26,8 +26,8 @@ using duckdb::TableReferenceType;
 
 // System columns that can be read by name; any other name with `_` in front is the engine's own business.
 constexpr std::array<std::string_view, 6> kSystemColumns = {"_id", "_seq", "_updated", "_deleted", "_version", "_user_id"};
-// Row identity of the bridge: can be named in the engine's SQL, but are nobody's to see.
-constexpr std::array<std::string_view, 8> kHiddenColumns = {"_key", "_place", "_old", "_old_row", "rowid", "file_row_number", "file_index", "filename"};
+// Row identities of the engine, nobody's to see; those of the bridge have a control character in their names.
+constexpr std::array<std::string_view, 4> kHiddenColumns = {"rowid", "file_row_number", "file_index", "filename"};
 
 std::string Lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -124,7 +124,8 @@ class Walk {
       return false;
     }
     for (const std::string& part : column.column_names) {
-      if (std::find(kHiddenColumns.begin(), kHiddenColumns.end(), Lower(part)) != kHiddenColumns.end()) {
+      const bool control = std::any_of(part.begin(), part.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+      if (control || std::find(kHiddenColumns.begin(), kHiddenColumns.end(), Lower(part)) != kHiddenColumns.end()) {
         Refuse(Error{ErrorCode::kColumnNotFound, "column " + part + " does not exist"}, column.GetQueryLocation());
         return false;
       }

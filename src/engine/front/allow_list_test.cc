@@ -77,7 +77,7 @@ TEST(AllowList, HostileStatementsAreRefused) {
       "CREATE TEMP TABLE x (a INT)", "CREATE TEMP VIEW v AS SELECT 1", "DROP MACRO m", "DROP TYPE e", "DROP INDEX i", "SHOW ALL TABLES", "SHOW DATABASES", "UPDATE EXTENSIONS",
       "CREATE TABLE x AS SELECT * FROM glob('*')", "CREATE VIEW v AS SELECT getvariable('x')",
       // columns of the bridge and of the system
-      "SELECT _key FROM t", "SELECT t._place FROM t", "SELECT rowid FROM t", "INSERT INTO t (_seq) VALUES (1)", "UPDATE t SET _deleted = true", "SELECT filename FROM t",
+      "SELECT \"\x01old\" FROM t", "SELECT t.\"\x01place\" FROM t", "SELECT rowid FROM t", "INSERT INTO t (_seq) VALUES (1)", "UPDATE t SET _deleted = true", "SELECT filename FROM t",
   };
   size_t count = 0;
   for (const char* sql : statements) {

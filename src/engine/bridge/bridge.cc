@@ -1,0 +1,66 @@
+// Opens the bridge and replaces an instance that has become unusable.
+#include "engine/bridge/bridge.h"
+
+#include "duckdb/main/valid_checker.hpp"
+#include "engine/parquet/parquet_format.h"
+
+namespace kalamdb::engine {
+namespace {
+
+InstanceOptions OptionsOf(const EngineOptions& options) {
+  InstanceOptions result;
+  result.memory_bytes = options.memory_bytes;
+  result.threads = options.threads;
+  result.spill_directory = options.spill_directory;
+  if (!options.data_dir.empty()) result.allowed_directories.push_back(options.data_dir + "/cold/");
+  for (const auto& directory : options.copy_directories) {
+    result.allowed_directories.push_back(directory.ends_with("/") ? directory : directory + "/");
+  }
+  return result;
+}
+
+}  // namespace
+
+Bridge::Bridge() = default;
+
+Bridge::~Bridge() {
+  runner_.reset();
+  instance_.reset();
+}
+
+Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, storage::Database* database, const Clock* clock, IdGenerators* ids,
+                                             Metrics* metrics, Logger* logger) {
+  std::unique_ptr<Bridge> bridge(new Bridge());
+  bridge->options_ = options;
+  bridge->metrics_ = metrics;
+  bridge->logger_ = logger;
+  ASSIGN_OR_RETURN(bridge->parquet_, ParquetFormat::Open(options.data_dir, metrics));
+  bridge->services_.database = database;
+  bridge->services_.clock = clock;
+  bridge->services_.ids = ids;
+  bridge->services_.parquet = bridge->parquet_.get();
+  bridge->services_.format = bridge->parquet_.get();
+  bridge->services_.transaction_rows = options.transaction_rows;
+  if (metrics != nullptr) {
+    const char* name = "kalamdb_rows_read_total";
+    const char* help = "Rows that statements have read, by tier.";
+    bridge->services_.rows_read_hot = metrics->AddCounter(name, help, {{"tier", "hot"}});
+    bridge->services_.rows_read_cold = metrics->AddCounter(name, help, {{"tier", "cold"}});
+  }
+  ASSIGN_OR_RETURN(auto instance, Instance::Open(OptionsOf(options), &bridge->services_, metrics));
+  bridge->instance_ = std::move(instance);
+  bridge->runner_ = MakeQueryRunner(bridge.get());
+  return bridge;
+}
+
+std::shared_ptr<Instance> Bridge::instance() {
+  const std::lock_guard lock(mutex_);
+  if (duckdb::ValidChecker::IsInvalidated(instance_->database())) {
+    logger_->Error("engine_instance_invalid", {{"error", duckdb::ValidChecker::InvalidatedMessage(instance_->database())}});
+    auto opened = Instance::Open(OptionsOf(options_), &services_, metrics_);
+    if (opened.ok()) instance_ = *std::move(opened);
+  }
+  return instance_;
+}
+
+}  // namespace kalamdb::engine

@@ -1,0 +1,193 @@
+// Walks every table reference of a statement, those in subqueries too.
+#include "engine/bridge/qualify_names.h"
+
+#include "duckdb/parser/expression/subquery_expression.hpp"
+#include "duckdb/parser/parsed_expression_iterator.hpp"
+#include "duckdb/parser/query_node/list.hpp"
+#include "duckdb/parser/statement/copy_statement.hpp"
+#include "duckdb/parser/statement/delete_statement.hpp"
+#include "duckdb/parser/statement/explain_statement.hpp"
+#include "duckdb/parser/statement/insert_statement.hpp"
+#include "duckdb/parser/statement/merge_into_statement.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
+#include "duckdb/parser/statement/update_statement.hpp"
+#include "duckdb/parser/tableref/list.hpp"
+#include "engine/bridge/run_state.h"
+
+namespace kalamdb::engine {
+namespace {
+
+using duckdb::ParsedExpression;
+using duckdb::QueryNode;
+using duckdb::TableRef;
+
+class Qualifier {
+ public:
+  void Statement(duckdb::SQLStatement& statement);
+
+ private:
+  void Name(std::string& catalog, const std::string& schema) {
+    if (catalog.empty() && !schema.empty()) catalog = kCatalogName;
+  }
+  void Ctes(duckdb::CommonTableExpressionMap& ctes) {
+    for (auto& entry : ctes.map) Node(*entry.second->query->node);
+  }
+  void Expression(duckdb::unique_ptr<ParsedExpression>& expression) {
+    if (!expression) return;
+    if (expression->GetExpressionClass() == duckdb::ExpressionClass::SUBQUERY) {
+      Node(*expression->Cast<duckdb::SubqueryExpression>().subquery->node);
+    }
+    duckdb::ParsedExpressionIterator::EnumerateChildren(*expression, [&](duckdb::unique_ptr<ParsedExpression>& child) { Expression(child); });
+  }
+  void Expressions(duckdb::vector<duckdb::unique_ptr<ParsedExpression>>& list) {
+    for (auto& expression : list) Expression(expression);
+  }
+  void SetInfo(duckdb::unique_ptr<duckdb::UpdateSetInfo>& info) {
+    if (!info) return;
+    Expression(info->condition);
+    Expressions(info->expressions);
+  }
+  void Node(QueryNode& node);
+  void SelectNode(duckdb::SelectNode& node);
+  void Ref(duckdb::unique_ptr<TableRef>& ref);
+  void Insert(duckdb::InsertStatement& insert);
+  void Merge(duckdb::MergeIntoStatement& merge);
+};
+
+void Qualifier::SelectNode(duckdb::SelectNode& node) {
+  Expressions(node.select_list);
+  Ref(node.from_table);
+  Expression(node.where_clause);
+  Expressions(node.groups.group_expressions);
+  Expression(node.having);
+  Expression(node.qualify);
+}
+
+void Qualifier::Node(QueryNode& node) {
+  Ctes(node.cte_map);
+  duckdb::ParsedExpressionIterator::EnumerateQueryNodeModifiers(node, [&](duckdb::unique_ptr<ParsedExpression>& child) { Expression(child); });
+  switch (node.type) {
+    case duckdb::QueryNodeType::SELECT_NODE: return SelectNode(node.Cast<duckdb::SelectNode>());
+    case duckdb::QueryNodeType::SET_OPERATION_NODE: {
+      auto& set = node.Cast<duckdb::SetOperationNode>();
+      Node(*set.left);
+      Node(*set.right);
+      return;
+    }
+    case duckdb::QueryNodeType::RECURSIVE_CTE_NODE: {
+      auto& cte = node.Cast<duckdb::RecursiveCTENode>();
+      Node(*cte.left);
+      Node(*cte.right);
+      return;
+    }
+    case duckdb::QueryNodeType::CTE_NODE: {
+      auto& cte = node.Cast<duckdb::CTENode>();
+      Node(*cte.query);
+      Node(*cte.child);
+      return;
+    }
+    default: return;
+  }
+}
+
+void Qualifier::Ref(duckdb::unique_ptr<TableRef>& ref) {
+  if (!ref) return;
+  switch (ref->type) {
+    case duckdb::TableReferenceType::BASE_TABLE: {
+      auto& table = ref->Cast<duckdb::BaseTableRef>();
+      return Name(table.catalog_name, table.schema_name);
+    }
+    case duckdb::TableReferenceType::JOIN: {
+      auto& join = ref->Cast<duckdb::JoinRef>();
+      Ref(join.left);
+      Ref(join.right);
+      return Expression(join.condition);
+    }
+    case duckdb::TableReferenceType::SUBQUERY: return Node(*ref->Cast<duckdb::SubqueryRef>().subquery->node);
+    case duckdb::TableReferenceType::EXPRESSION_LIST:
+      for (auto& list : ref->Cast<duckdb::ExpressionListRef>().values) Expressions(list);
+      return;
+    case duckdb::TableReferenceType::TABLE_FUNCTION: {
+      auto& function = ref->Cast<duckdb::TableFunctionRef>();
+      Expression(function.function);
+      if (function.subquery) Node(*function.subquery->node);
+      return;
+    }
+    case duckdb::TableReferenceType::PIVOT: {
+      auto& pivot = ref->Cast<duckdb::PivotRef>();
+      Ref(pivot.source);
+      return Expressions(pivot.aggregates);
+    }
+    case duckdb::TableReferenceType::SHOW_REF: {
+      auto& show = ref->Cast<duckdb::ShowRef>();
+      if (show.query) Node(*show.query);
+      return;
+    }
+    default: return;
+  }
+}
+
+void Qualifier::Insert(duckdb::InsertStatement& insert) {
+  Name(insert.catalog, insert.schema);
+  Ctes(insert.cte_map);
+  if (insert.table_ref) Ref(insert.table_ref);
+  if (insert.select_statement) Node(*insert.select_statement->node);
+  Expressions(insert.returning_list);
+  if (insert.on_conflict_info) {
+    Expression(insert.on_conflict_info->condition);
+    SetInfo(insert.on_conflict_info->set_info);
+  }
+}
+
+void Qualifier::Merge(duckdb::MergeIntoStatement& merge) {
+  Ctes(merge.cte_map);
+  Ref(merge.target);
+  Ref(merge.source);
+  Expression(merge.join_condition);
+  Expressions(merge.returning_list);
+  for (auto& entry : merge.actions) {
+    for (auto& action : entry.second) {
+      Expression(action->condition);
+      SetInfo(action->update_info);
+      Expressions(action->expressions);
+    }
+  }
+}
+
+void Qualifier::Statement(duckdb::SQLStatement& statement) {
+  switch (statement.type) {
+    case duckdb::StatementType::SELECT_STATEMENT: return Node(*statement.Cast<duckdb::SelectStatement>().node);
+    case duckdb::StatementType::INSERT_STATEMENT: return Insert(statement.Cast<duckdb::InsertStatement>());
+    case duckdb::StatementType::UPDATE_STATEMENT: {
+      auto& update = statement.Cast<duckdb::UpdateStatement>();
+      Ctes(update.cte_map);
+      Ref(update.table);
+      Ref(update.from_table);
+      SetInfo(update.set_info);
+      return Expressions(update.returning_list);
+    }
+    case duckdb::StatementType::DELETE_STATEMENT: {
+      auto& del = statement.Cast<duckdb::DeleteStatement>();
+      Ctes(del.cte_map);
+      Ref(del.table);
+      for (auto& ref : del.using_clauses) Ref(ref);
+      Expression(del.condition);
+      return Expressions(del.returning_list);
+    }
+    case duckdb::StatementType::MERGE_INTO_STATEMENT: return Merge(statement.Cast<duckdb::MergeIntoStatement>());
+    case duckdb::StatementType::EXPLAIN_STATEMENT: return Statement(*statement.Cast<duckdb::ExplainStatement>().stmt);
+    case duckdb::StatementType::COPY_STATEMENT: {
+      auto& info = *statement.Cast<duckdb::CopyStatement>().info;
+      Name(info.catalog, info.schema);
+      if (info.select_statement) Node(*info.select_statement);
+      return;
+    }
+    default: return;
+  }
+}
+
+}  // namespace
+
+void QualifyNames(duckdb::SQLStatement& statement) { Qualifier().Statement(statement); }
+
+}  // namespace kalamdb::engine

@@ -1,0 +1,48 @@
+// Follows column bindings down to a scan.
+#include "engine/bridge/result_origins.h"
+
+#include "duckdb/planner/expression/bound_columnref_expression.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+#include "engine/bridge/scan.h"
+#include "engine/bridge/table_entry.h"
+
+namespace kalamdb::engine {
+namespace {
+
+ResultOrigin OfScan(const duckdb::LogicalGet& get, const duckdb::ColumnBinding& binding) {
+  if (get.function.name != kScanName || binding.column_index >= get.GetColumnIds().size()) return {};
+  const auto column = get.GetColumnIds()[binding.column_index].GetPrimaryIndex();
+  const TableEntry& entry = get.bind_data->Cast<ScanBindData>().entry;
+  if (column == kColumnHiddenId) return {true, true};
+  if (column >= (1ull << 63)) return {};
+  const auto& stored = entry.table()->schema()->column(entry.ordinal_of(column));
+  return {stored.IsKey(), !stored.nullable || stored.IsKey()};
+}
+
+// Outer joins, aggregates and set operations make other values of a column: not followed.
+ResultOrigin Trace(duckdb::LogicalOperator& op, const duckdb::ColumnBinding& binding) {
+  using Type = duckdb::LogicalOperatorType;
+  switch (op.type) {
+    case Type::LOGICAL_GET: return OfScan(op.Cast<duckdb::LogicalGet>(), binding);
+    case Type::LOGICAL_PROJECTION: {
+      const auto& expression = *op.expressions[binding.column_index];
+      if (expression.GetExpressionClass() != duckdb::ExpressionClass::BOUND_COLUMN_REF) return {};
+      return Trace(*op.children[0], expression.Cast<duckdb::BoundColumnRefExpression>().binding);
+    }
+    case Type::LOGICAL_FILTER:
+    case Type::LOGICAL_ORDER_BY:
+    case Type::LOGICAL_LIMIT:
+    case Type::LOGICAL_TOP_N: return Trace(*op.children[0], binding);
+    default: return {};
+  }
+}
+
+}  // namespace
+
+std::vector<ResultOrigin> OriginsOf(duckdb::LogicalOperator& plan) {
+  std::vector<ResultOrigin> origins;
+  for (const auto& binding : plan.GetColumnBindings()) origins.push_back(Trace(plan, binding));
+  return origins;
+}
+
+}  // namespace kalamdb::engine

@@ -1,0 +1,287 @@
+// Runs statements: one view, one connection, rows out as JSON, changes into one commit.
+#include "engine/query_runner.h"
+
+#include <charconv>
+
+#include "duckdb/main/client_data.hpp"
+#include "duckdb/main/prepared_statement.hpp"
+#include "duckdb/main/stream_query_result.hpp"
+#include "duckdb/catalog/catalog_search_path.hpp"
+#include "duckdb/parser/statement/explain_statement.hpp"
+#include "engine/bridge/bridge.h"
+#include "engine/bridge/json_writer.h"
+#include "engine/bridge/pending_writes.h"
+#include "engine/bridge/qualify_names.h"
+#include "engine/bridge/result_origins.h"
+#include "engine/bridge/run_watch.h"
+#include "engine/front/error_mapping.h"
+
+namespace kalamdb::engine {
+namespace {
+
+using duckdb::StatementType;
+
+constexpr size_t kRowsPerSink = 64u << 10;  // bytes of JSON in one call of the sink, about
+constexpr int kMaxRuns = 50;                // of a statement that loses races
+
+enum class RunEnd : uint8_t { kDone, kMoved, kSchema };
+
+bool ChangesRows(StatementType type) {
+  return type == StatementType::INSERT_STATEMENT || type == StatementType::UPDATE_STATEMENT || type == StatementType::DELETE_STATEMENT ||
+         type == StatementType::MERGE_INTO_STATEMENT;
+}
+
+std::string MessageOf(StatementType type, uint64_t rows) {
+  const char* verb = type == StatementType::INSERT_STATEMENT   ? "Inserted "
+                     : type == StatementType::UPDATE_STATEMENT ? "Updated "
+                     : type == StatementType::DELETE_STATEMENT ? "Deleted "
+                                                               : "Merged ";
+  return verb + std::to_string(rows) + " row(s)";
+}
+
+QueryType QueryTypeOf(StatementType type) {
+  switch (type) {
+    case StatementType::SELECT_STATEMENT: return QueryType::kSelect;
+    case StatementType::INSERT_STATEMENT: return QueryType::kInsert;
+    case StatementType::UPDATE_STATEMENT: return QueryType::kUpdate;
+    case StatementType::DELETE_STATEMENT: return QueryType::kDelete;
+    default: return QueryType::kOther;
+  }
+}
+
+// The parameters that a statement names, as the engine wants them.
+duckdb::case_insensitive_map_t<duckdb::BoundParameterData> ParamsOf(const duckdb::SQLStatement& statement,
+                                                                    const duckdb::vector<duckdb::Value>& params) {
+  duckdb::case_insensitive_map_t<duckdb::BoundParameterData> values;
+  for (const auto& [name, index] : statement.named_param_map) {
+    size_t number = 0;
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    if (number >= 1 && number <= params.size()) values[name] = duckdb::BoundParameterData(params[number - 1]);
+  }
+  return values;
+}
+
+// Hands the rows of a result to the sink, a few vectors at a time.
+class RowWriter {
+ public:
+  RowWriter(RowSink* sink, const duckdb::vector<duckdb::string>& names, row::BytesForm bytes_form)
+      : sink_(sink), writer_(names, sink->form(), sink->separator(), bytes_form), separator_(sink->separator()) {}
+
+  Status Write(duckdb::DataChunk& chunk) {
+    if (chunk.size() == 0) return {};
+    if (count_ != 0) json_.push_back(separator_);
+    writer_.AppendRows(chunk, &json_);
+    count_ += chunk.size();
+    total_ += chunk.size();
+    return json_.size() < kRowsPerSink ? Status() : Flush();
+  }
+  Status Flush() {
+    if (count_ == 0) return {};
+    Status given = sink_->OnRows(json_, count_);
+    json_.clear();
+    count_ = 0;
+    return given;
+  }
+  uint64_t total() const { return total_; }
+
+ private:
+  RowSink* const sink_;
+  JsonWriter writer_;
+  const char separator_;
+  std::string json_;
+  size_t count_ = 0;
+  uint64_t total_ = 0;
+};
+
+class Runner final : public QueryRunner {
+ public:
+  explicit Runner(Bridge* bridge) : bridge_(*bridge), watch_(*bridge->services().clock) {}
+
+  Result<StatementResult> Run(const QueryInput& input, const ExecuteContext& context, RowSink* sink) override;
+  Result<Signature> Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) override;
+
+ private:
+  struct OneRun {
+    const QueryInput& input;
+    const ExecuteContext& context;
+    RowSink* sink;
+    RunState& state;
+    Instance::Lease& lease;
+    RunWatch::Entry& watched;
+  };
+  void Prepare(Instance::Lease& lease, RunState& state, const ExecuteContext& context) const;
+  Error ErrorOfRun(const OneRun& run, const duckdb::ErrorData& error) const;
+  Result<RunEnd> RunOnce(const OneRun& run, StatementResult* result);
+  Status GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result);
+  Status GiveSchema(const OneRun& run, const duckdb::QueryResult& rows) const;
+  Result<RunEnd> Commit(const OneRun& run, StatementResult* result);
+
+  Bridge& bridge_;
+  RunWatch watch_;
+};
+
+void Runner::Prepare(Instance::Lease& lease, RunState& state, const ExecuteContext& context) const {
+  lease.session().run = &state;
+  auto& search_path = *duckdb::ClientData::Get(*lease->context).catalog_search_path;
+  const std::string& ns = context.namespace_name.empty() ? "default" : context.namespace_name;
+  search_path.Set(duckdb::CatalogSearchEntry(kCatalogName, ns), duckdb::CatalogSetPathType::SET_DIRECTLY);
+}
+
+Error Runner::ErrorOfRun(const OneRun& run, const duckdb::ErrorData& error) const {
+  if (run.watched.reason.load() != RunWatch::Reason::kNone && error.Type() == duckdb::ExceptionType::INTERRUPT) return ErrorOf(run.watched.reason);
+  if (auto own = run.state.error()) return *std::move(own);
+  return MapError(error, run.input.statement->query);
+}
+
+Status Runner::GiveSchema(const OneRun& run, const duckdb::QueryResult& rows) const {
+  ResultSchema schema;
+  for (size_t i = 0; i < rows.names.size(); ++i) {
+    ResultColumn column{rows.names[i], DataTypeJson(rows.types[i])};
+    if (i < run.state.origins.size()) {
+      column.primary_key = run.state.origins[i].primary_key;
+      column.not_null = run.state.origins[i].not_null;
+    }
+    schema.columns.push_back(std::move(column));
+  }
+  return run.sink->OnSchema(schema);
+}
+
+Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result) {
+  RETURN_IF_ERROR(GiveSchema(run, rows));
+  RowWriter writer(run.sink, rows.names, run.context.bytes_form);
+  while (true) {
+    duckdb::ErrorData error;
+    duckdb::unique_ptr<duckdb::DataChunk> chunk;
+    if (!rows.TryFetch(chunk, error)) return ErrorOfRun(run, error);
+    if (!chunk || chunk->size() == 0) break;
+    RETURN_IF_ERROR(writer.Write(*chunk));
+  }
+  if (rows.HasError()) return ErrorOfRun(run, rows.GetErrorObject());
+  if (run.input.explain_analyze) {
+    duckdb::DataChunk facts;
+    facts.Initialize(duckdb::Allocator::DefaultAllocator(), {duckdb::LogicalType::VARCHAR, duckdb::LogicalType::VARCHAR});
+    const auto& counters = run.state.counters;
+    const auto line = [&](size_t row, const char* key, uint64_t read, uint64_t pruned) {
+      facts.SetValue(0, row, duckdb::Value(key));
+      facts.SetValue(1, row, duckdb::Value("read " + std::to_string(read) + ", pruned " + std::to_string(pruned)));
+    };
+    line(0, "segments", counters.segments_read, counters.segments_pruned);
+    line(1, "row_groups", counters.groups_read, counters.groups_pruned);
+    facts.SetCardinality(2);
+    if (rows.types.size() == 2) RETURN_IF_ERROR(writer.Write(facts));
+  }
+  RETURN_IF_ERROR(writer.Flush());
+  result->has_rows = true;
+  result->row_count = writer.total();
+  return {};
+}
+
+Result<RunEnd> Runner::Commit(const OneRun& run, StatementResult* result) {
+  ASSIGN_OR_RETURN(storage::CommitRequest request, run.state.writes().Finish(run.context.durability));
+  const storage::CommitOutcome outcome = bridge_.services().database->commits().Run(std::move(request));
+  switch (outcome.kind) {
+    case storage::CommitOutcome::Kind::kCommitted: result->seq = outcome.seq; return RunEnd::kDone;
+    case storage::CommitOutcome::Kind::kMoved: return RunEnd::kMoved;
+    case storage::CommitOutcome::Kind::kSchema: return RunEnd::kSchema;
+    case storage::CommitOutcome::Kind::kFailed: return outcome.error;
+  }
+  return RunEnd::kDone;
+}
+
+Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
+  const StatementType type = run.input.statement->type;
+  const bool changes = ChangesRows(type);
+  auto statement = run.input.statement->Copy();
+  QualifyNames(*statement);
+  auto params = ParamsOf(*statement, run.input.params);
+  const RunWatch::Guard guard(watch_, &run.watched);
+  if (const auto due = watch_.Due(run.watched); due != RunWatch::Reason::kNone) return ErrorOf(due);
+
+  auto pending = run.lease->context->PendingQuery(std::move(statement), params, !changes && type != StatementType::EXPLAIN_STATEMENT);
+  if (pending->HasError()) return ErrorOfRun(run, pending->GetErrorObject());
+  auto rows = pending->Execute();
+  if (rows->HasError()) return ErrorOfRun(run, rows->GetErrorObject());
+  RunEnd end = RunEnd::kDone;
+  if (run.state.has_writes() && !run.state.writes().empty()) {
+    if (const auto due = watch_.Due(run.watched); due != RunWatch::Reason::kNone) return ErrorOf(due);
+    ASSIGN_OR_RETURN(end, Commit(run, result));
+    if (end != RunEnd::kDone) return end;
+  }
+  if (changes && rows->properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS) {
+    auto chunk = rows->Fetch();
+    if (chunk && chunk->size() == 1) result->row_count = static_cast<uint64_t>(chunk->GetValue(0, 0).GetValue<int64_t>());
+  } else {
+    RETURN_IF_ERROR(GiveRows(run, *rows, result));
+  }
+  if (changes) result->message = MessageOf(type, result->row_count);
+  return end;
+}
+
+Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContext& context, RowSink* sink) {
+  int schema_changes = 0;
+  for (int attempt = 0; attempt < kMaxRuns; ++attempt) {
+    const auto instance = bridge_.instance();
+    auto view = input.view != nullptr ? input.view : bridge_.services().database->View();
+    RunState state(&bridge_.services(), std::move(view), context);
+    state.allow_files = input.allow_files;
+    StatementResult result;
+    result.query_type = QueryTypeOf(input.statement->type);
+    Result<RunEnd> end = RunEnd::kDone;
+    {
+      auto lease = instance->Borrow();
+      RunWatch::Entry watched;
+      watched.connection = &*lease;
+      watched.deadline_ns = context.deadline_ns;
+      watched.cancelled = context.cancelled;
+      try {
+        Prepare(lease, state, context);
+        end = RunOnce({input, context, sink, state, lease, watched}, &result);
+      } catch (const std::exception& exception) {
+        end = ErrorOfRun({input, context, sink, state, lease, watched}, duckdb::ErrorData(exception));
+      }
+    }
+    if (!end.ok()) return std::move(end).error();
+    if (*end == RunEnd::kDone) return result;
+    if (*end == RunEnd::kSchema && ++schema_changes > 1) break;
+    if (input.view != nullptr) return Error{ErrorCode::kWriteConflict, "another commit has changed rows of this statement"};
+  }
+  if (schema_changes > 1) return Error{ErrorCode::kSchemaChanged, "the table " + input.target_table + " was altered while the statement ran"};
+  return Error{ErrorCode::kWriteConflict, "other commits have changed the rows of this statement " + std::to_string(kMaxRuns) + " times"};
+}
+
+Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) {
+  const auto instance = bridge_.instance();
+  RunState state(&bridge_.services(), view != nullptr ? view : bridge_.services().database->View(), context);
+  state.binding_only = true;
+  auto lease = instance->Borrow();
+  Signature signature;
+  try {
+    Prepare(lease, state, context);
+    auto copy = statement.Copy();
+    QualifyNames(*copy);
+    auto prepared = lease->context->Prepare(std::move(copy));
+    if (prepared->HasError()) {
+      if (auto own = state.error()) return *std::move(own);
+      return MapError(prepared->GetErrorObject(), statement.query);
+    }
+    for (const auto& [name, type] : prepared->GetExpectedParameterTypes()) {
+      size_t number = 0;
+      std::from_chars(name.data(), name.data() + name.size(), number);
+      if (number == 0 || number > 65'535) continue;
+      if (signature.parameter_types.size() < number) signature.parameter_types.resize(number, duckdb::LogicalType::INVALID);
+      signature.parameter_types[number - 1] = type.id() == duckdb::LogicalTypeId::UNKNOWN ? duckdb::LogicalType(duckdb::LogicalType::INVALID) : type;
+    }
+    signature.column_names = prepared->GetNames();
+    signature.column_types = prepared->GetTypes();
+  } catch (const std::exception& exception) {
+    if (auto own = state.error()) return *std::move(own);
+    return MapException(exception, statement.query);
+  }
+  return signature;
+}
+
+}  // namespace
+
+std::unique_ptr<QueryRunner> MakeQueryRunner(Bridge* bridge) { return std::make_unique<Runner>(bridge); }
+
+}  // namespace kalamdb::engine
