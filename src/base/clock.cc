@@ -14,6 +14,11 @@ Micros Now() {
 
 }  // namespace
 
+int64_t StopwatchNanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 Micros SystemClock::NowMicros() const { return Now<std::chrono::system_clock>(); }
 Micros SystemClock::MonotonicMicros() const { return Now<std::chrono::steady_clock>(); }
 

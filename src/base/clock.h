@@ -22,6 +22,9 @@ class Clock {
   virtual Micros MonotonicMicros() const = 0;
 };
 
+// The processor's steady time in nanoseconds, for measuring how long something took. Never for a decision a test should own.
+int64_t StopwatchNanos();
+
 class SystemClock final : public Clock {
  public:
   Micros NowMicros() const override;

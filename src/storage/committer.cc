@@ -2,9 +2,9 @@
 #include "storage/committer.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "base/executor.h"
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "storage/bulk.h"
 #include "storage/segment_writer.h"
@@ -15,10 +15,6 @@ namespace {
 constexpr Micros kLongestWaitForRoom = 1'000'000;
 constexpr int kMaxInlineRounds = 4;  // then the commit thread takes over from a caller that leads
 
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 const std::vector<double>& BatchSizeBuckets() {
   static const std::vector<double> buckets = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384};
   return buckets;
@@ -28,7 +24,7 @@ const std::vector<double>& BatchSizeBuckets() {
 
 Committer::Committer(CommitterOptions options, std::unique_ptr<ReadView> recovered) : options_(std::move(options)) {
   recovered->snapshot = options_.store->TakeSnapshot();
-  recovered->taken_ns = NowNs();
+  recovered->taken_ns = StopwatchNanos();
   {
     MutexLock lock(view_mutex_);
     view_ = options_.views->Adopt(std::move(recovered));
@@ -114,10 +110,10 @@ bool Committer::HasRoom(size_t bytes) const {
 
 bool Committer::WaitForRoom(size_t bytes, bool may_block, Error* why) {
   Micros left = kLongestWaitForRoom;
-  int64_t started = NowNs();
+  int64_t started = StopwatchNanos();
   while (started_ && !stopping_ && !HasRoom(bytes) && may_block && left > 0) {
     (void)room_.WaitFor(mutex_, left);
-    left = kLongestWaitForRoom - (NowNs() - started) / 1000;
+    left = kLongestWaitForRoom - (StopwatchNanos() - started) / 1000;
   }
   if (!started_) {
     *why = {ErrorCode::kStarting, "the server is starting"};
@@ -239,10 +235,10 @@ void Committer::LeadInline(Pending first) {
 }
 
 size_t Committer::AddMembers(Group& group, Round& round, std::vector<Reply>* replies) {
-  int64_t deadline = NowNs() + kMaxGroupMicros * 1000;
+  int64_t deadline = StopwatchNanos() + kMaxGroupMicros * 1000;
   size_t taken = 0;
   for (Pending& member : group) {
-    if (taken != 0 && NowNs() > deadline) break;
+    if (taken != 0 && StopwatchNanos() > deadline) break;
     CommitOutcome outcome;
     if (member.work) {
       Status status = member.work(round);
@@ -270,7 +266,7 @@ size_t Committer::AddMembers(Group& group, Round& round, std::vector<Reply>* rep
 
 Committer::Group Committer::BuildRound(Group group, bool must_not_block, std::unique_ptr<Built>* out) {
   auto built = std::make_unique<Built>();
-  built->started_ns = NowNs();
+  built->started_ns = StopwatchNanos();
   built->sync = std::any_of(group.begin(), group.end(),
                             [](const Pending& member) { return member.request.durability == Durability::kSync; });
   if (read_only_) {
@@ -307,10 +303,10 @@ Status Committer::WriteRound(Round& round, bool must_not_block) {
 }
 
 Status Committer::SyncRound() {
-  int64_t started = NowNs();
+  int64_t started = StopwatchNanos();
   Status status = Failpoint("storage.fsync");
   if (status.ok()) status = options_.store->SyncWal();
-  fsync_seconds_.Observe(static_cast<double>(NowNs() - started) * 1e-9);
+  fsync_seconds_.Observe(static_cast<double>(StopwatchNanos() - started) * 1e-9);
   if (status.ok()) return {};
   return TurnReadOnly(std::move(status).error());
 }
@@ -327,9 +323,9 @@ Error Committer::TurnReadOnly(Error error) {
 bool Committer::FinishRound(Built& built, bool must_not_block) {
   Status status = WriteRound(*built.round, must_not_block);
   if (!status.ok() && must_not_block && status.error().code == ErrorCode::kRateLimited) return false;
-  int64_t sync_started = NowNs();
+  int64_t sync_started = StopwatchNanos();
   if (status.ok() && built.sync) status = SyncRound();
-  int64_t sync_ns = NowNs() - sync_started;
+  int64_t sync_ns = StopwatchNanos() - sync_started;
   // Where nobody knows whether the records are on disk the files stay, too: the next start finds out.
   if (status.ok() || status.error().outcome_unknown) KeepBulkFiles(*built.round, status.ok());
   if (!status.ok()) {
@@ -345,7 +341,7 @@ bool Committer::FinishRound(Built& built, bool must_not_block) {
   if (sink_ != nullptr && commits != 0) sink_->OnCommit(std::move(delivered));
   commits_total_.Add(static_cast<double>(commits));
   batch_size_.Observe(static_cast<double>(commits));
-  group_seconds_.Observe(static_cast<double>(NowNs() - built.started_ns - sync_ns) * 1e-9);
+  group_seconds_.Observe(static_cast<double>(StopwatchNanos() - built.started_ns - sync_ns) * 1e-9);
   SyncPoint("storage.before_reply");
   Answer(std::move(built.replies));
   return true;
@@ -361,7 +357,7 @@ void Committer::KeepBulkFiles(const Round& round, bool published) {
 
 ReadViewPtr Committer::Publish(std::unique_ptr<ReadView> view, const Round& round) {
   view->snapshot = options_.store->TakeSnapshot();
-  view->taken_ns = NowNs();
+  view->taken_ns = StopwatchNanos();
   ReadViewPtr next = options_.views->Adopt(std::move(view));
   ReadViewPtr before;  // released outside the lock
   MutexLock lock(view_mutex_);

@@ -2,7 +2,6 @@
 #include "storage/database_core.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "row/key_codec.h"
@@ -200,8 +199,7 @@ double DatabaseCore::OldestViewSeconds() const {
   auto oldest = context_.views->FindOldest();
   // The newest view is not old: it is what there is, however long nobody wrote.
   if (!oldest || context_.views->count() < 2) return 0;
-  auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() - oldest->taken_ns) * 1e-9;
+  return static_cast<double>(StopwatchNanos() - oldest->taken_ns) * 1e-9;
 }
 
 Result<std::unique_ptr<Database>> Database::Open(DatabaseOptions options, const Clock* clock, Metrics* metrics, Logger* logger) {
