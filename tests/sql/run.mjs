@@ -95,6 +95,8 @@ class Session {
     const { status, body } = await this.client.request(sql);
     if (kind === 'ok') {
       if (body.status !== 'success') throw new Error(`expected success, got ${status} ${JSON.stringify(body.error ?? body)}`);
+      const count = body.results[body.results.length - 1].row_count;
+      if (code !== undefined && count !== Number(code)) throw new Error(`row_count is ${count}, expected ${code}`);
       if (/^\s*(insert|update|delete)/i.test(sql)) await this.afterEach();
     } else {
       if (body.status !== 'error') throw new Error('expected an error, got success');
