@@ -2,20 +2,14 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, statSync, writeFileSync, readFileSync, unlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, statSync, writeFileSync, readFileSync, unlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Server, bin, rootPassword, until } from '../harness/server.mjs';
 import { Client } from '../harness/client.mjs';
+import { parquetFiles } from '../harness/files.mjs';
 
 const kalamdb = (args, env = {}) => spawnSync(path.join(bin, 'kalamdb'), args, { encoding: 'utf8', timeout: 20_000, env: { ...process.env, KALAMDB_ROOT_PASSWORD: rootPassword, ...env } });
-
-function parquetFiles(dir) {
-  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
-    const full = path.join(dir, entry.name);
-    return entry.isDirectory() ? parquetFiles(full) : entry.name.endsWith('.parquet') ? [full] : [];
-  });
-}
 
 test('a second server on the same directory is refused before it touches anything', async () => {
   const server = await Server.start();
