@@ -1,0 +1,57 @@
+// The engine's connections that live queries bind and evaluate with, kept for as long as anything bound through them lives.
+//
+// Thread-safe. Binding is one at a time; evaluating takes no lock: each evaluator has executors of its own on the shared context.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "duckdb.hpp"
+#include "engine/bridge/instance.h"
+#include "engine/query_runner.h"
+#include "storage/database.h"
+
+namespace kalamdb::engine {
+
+class LiveSession {
+ public:
+  explicit LiveSession(std::shared_ptr<Instance> instance);
+
+  const Instance& instance() const { return *instance_; }
+  // Runs `body` in a transaction of the binding connection. Its exceptions pass through.
+  void Bind(const std::function<void(duckdb::ClientContext&)>& body) EXCLUDES(mutex_);
+  // For executors only.
+  duckdb::ClientContext& evaluation() const { return *evaluating_->context; }
+
+ private:
+  const std::shared_ptr<Instance> instance_;  // keeps the database alive
+  Mutex mutex_;
+  const std::unique_ptr<duckdb::Connection> binding_;
+  const std::unique_ptr<duckdb::Connection> evaluating_;
+};
+using LiveSessionPtr = std::shared_ptr<LiveSession>;
+
+// What live queries need from the engine. All pointers outlive the live selects. Thread-safe.
+class LiveParts {
+ public:
+  struct Services {
+    std::function<std::shared_ptr<Instance>()> instance;  // the one at hand; it may be replaced
+    QueryRunner* runner = nullptr;
+    storage::Database* database = nullptr;
+    const Clock* clock = nullptr;
+  };
+  explicit LiveParts(Services services) : services_(std::move(services)) {}
+
+  const Services& services() const { return services_; }
+  LiveSessionPtr Session() EXCLUDES(mutex_);  // over the instance at hand
+
+ private:
+  const Services services_;
+  Mutex mutex_;
+  LiveSessionPtr session_ GUARDED_BY(mutex_);
+};
+using LivePartsPtr = std::shared_ptr<LiveParts>;
+
+}  // namespace kalamdb::engine
