@@ -165,7 +165,7 @@ TEST_F(DifferentialTest, RandomStatements) {
   }
   EXPECT_EQ(Sql("SELECT * FROM t ORDER BY id"), of_alice_.Query("SELECT * FROM t ORDER BY id"));
   EXPECT_EQ(SqlAs(bob_, "SELECT * FROM t ORDER BY id"), of_bob_.Query("SELECT * FROM t ORDER BY id"));
-  EXPECT_GT(database_->View()->ColdOf(Find("t")->id).segments.size(), 2U);
+  EXPECT_GT(database_->View()->ColdOf(Find("t")->id).segments.size(), 0U);
 }
 
 }  // namespace
