@@ -353,11 +353,13 @@ void SubscriptionHub::ScheduleWhenDrained(const SubscriptionPtr& subscription) {
     connection->drain_waiters.push_back(subscription);
     if (connection->drain_waiters.size() > 1) return;  // one callback a connection is on its way
   }
-  connection->sink->WhenDrained(options_.queue_bytes / 2, [this, connection] {
+  connection->sink->WhenDrained(options_.queue_bytes / 2, [this, weak = std::weak_ptr(connection)] {
+    const ConnectionPtr drained = weak.lock();  // the sink keeps this callback, and the connection the sink
+    if (drained == nullptr) return;
     std::vector<SubscriptionPtr> waiters;
     {
-      MutexLock out(connection->out);
-      waiters.swap(connection->drain_waiters);
+      MutexLock out(drained->out);
+      waiters.swap(drained->drain_waiters);
     }
     for (const SubscriptionPtr& waiter : waiters) Schedule(waiter);
   });
