@@ -50,7 +50,7 @@ class AuthServiceTest : public testing::Test {
   AuthReply Refresh(const std::string& token, const std::string& body = "") {
     return Await<AuthReply>([&](AuthCallback done) { service_->Refresh(token, body, "10.0.0.1", std::move(done)); });
   }
-  AuthReply Setup(const std::string& body, bool loopback = true) {
+  AuthReply SetUpServer(const std::string& body, bool loopback = true) {
     return Await<AuthReply>([&](AuthCallback done) { service_->Setup(body, "10.0.0.1", loopback, std::move(done)); });
   }
   Result<auth::Identity> Authenticate(const std::string& header, bool basic = true) {
@@ -79,15 +79,15 @@ class AuthServiceTest : public testing::Test {
 TEST_F(AuthServiceTest, SetupThenLoginThenRefreshThenLogout) {
   EXPECT_EQ(Field(service_->SetupStatus().body, "needs_setup"), "true");
   EXPECT_EQ(Field(Login(R"({"user":"root","password":"whatever 1"})").body, "error"), "setup_required");
-  EXPECT_EQ(Setup(R"({"root_password":"Xq7-root-pass"})", false).status, 403);
-  const AuthReply weak = Setup(R"({"root_password":"short"})");
+  EXPECT_EQ(SetUpServer(R"({"root_password":"Xq7-root-pass"})", false).status, 403);
+  const AuthReply weak = SetUpServer(R"({"root_password":"short"})");
   EXPECT_EQ(Field(weak.body, "error"), "weak_password");
   EXPECT_EQ(weak.status, 400);
   const AuthReply done =
-      Setup(R"({"username":"dan","password":"Xq7-dan-pass","root_password":"Xq7-root-pass","email":"d@e.f"})");
+      SetUpServer(R"({"username":"dan","password":"Xq7-dan-pass","root_password":"Xq7-root-pass","email":"d@e.f"})");
   EXPECT_EQ(done.status, 200) << done.body;
   EXPECT_EQ(users_->FindByName("dan")->role, auth::Role::kDba);
-  EXPECT_EQ(Setup(R"({"root_password":"Xq7-root-pass"})").status, 409);
+  EXPECT_EQ(SetUpServer(R"({"root_password":"Xq7-root-pass"})").status, 409);
   EXPECT_EQ(Field(service_->SetupStatus().body, "needs_setup"), "false");
 
   const AuthReply login = Login(R"({"user":"dan","password":"Xq7-dan-pass"})");

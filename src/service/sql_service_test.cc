@@ -64,7 +64,7 @@ class SqlServiceTest : public testing::Test {
     return reply;
   }
   static std::string WithoutTook(const std::string& body) {
-    return std::regex_replace(body, std::regex(R"("took":[0-9.]+)"), R"("took":0)");
+    return std::regex_replace(body, std::regex(R"J("took":[0-9.]+)J"), R"J("took":0)J");
   }
   std::string Ask(const std::string& sql, const std::string& who = "root") {
     return WithoutTook(Send(sql, who)->Body());
@@ -93,28 +93,30 @@ class SqlServiceTest : public testing::Test {
 };
 
 TEST_F(SqlServiceTest, OneElementAStatementInOrder) {
-  EXPECT_EQ(Ask("fast 2;write;slow 1;fast 0"),
-            R"({"status":"success","results":[)"
-            R"({"schema":[{"name":"id","data_type":"BigInt","index":0,"flags":["pk","nn"]},{"name":"v","data_type":"Text","index":1}],)"
-            R"("rows":[["0","v0"],["1","v1"]],"row_count":2,"as_user":"root"},)"
-            R"({"row_count":1,"message":"Inserted 1 row(s)","as_user":"root"},)"
-            R"({"schema":[{"name":"id","data_type":"BigInt","index":0,"flags":["pk","nn"]},{"name":"v","data_type":"Text","index":1}],)"
-            R"("rows":[["0","v0"]],"row_count":1,"as_user":"root"},)"
-            R"({"schema":[{"name":"id","data_type":"BigInt","index":0,"flags":["pk","nn"]},{"name":"v","data_type":"Text","index":1}],)"
-            R"("rows":[],"row_count":0,"as_user":"root"}],"took":0})");
+  EXPECT_EQ(
+      Ask("fast 2;write;slow 1;fast 0"),
+      R"J({"status":"success","results":[)J"
+      R"J({"schema":[{"name":"id","data_type":"BigInt","index":0,"flags":["pk","nn"]},{"name":"v","data_type":"Text","index":1}],)J"
+      R"J("rows":[["0","v0"],["1","v1"]],"row_count":2,"as_user":"root"},)J"
+      R"J({"row_count":1,"message":"Inserted 1 row(s)","as_user":"root"},)J"
+      R"J({"schema":[{"name":"id","data_type":"BigInt","index":0,"flags":["pk","nn"]},{"name":"v","data_type":"Text","index":1}],)J"
+      R"J("rows":[["0","v0"]],"row_count":1,"as_user":"root"},)J"
+      R"J({"schema":[{"name":"id","data_type":"BigInt","index":0,"flags":["pk","nn"]},{"name":"v","data_type":"Text","index":1}],)J"
+      R"J("rows":[],"row_count":0,"as_user":"root"}],"took":0})J");
 }
 
 TEST_F(SqlServiceTest, AFailingStatementStopsTheBatchAndSaysWhichAndWhere) {
-  EXPECT_EQ(Ask("write;fail x;write"),
-            R"({"status":"error","results":[{"row_count":1,"message":"Inserted 1 row(s)","as_user":"root"}],"took":0,)"
-            R"("error":{"code":"TYPE_MISMATCH","message":"failed","position":12,"statement":2,"sqlstate":"22P02"}})");
-EXPECT_EQ(engine_.ran.size(), 2u);
+  EXPECT_EQ(
+      Ask("write;fail x;write"),
+      R"J({"status":"error","results":[{"row_count":1,"message":"Inserted 1 row(s)","as_user":"root"}],"took":0,)J"
+      R"J("error":{"code":"TYPE_MISMATCH","message":"failed","position":12,"statement":2,"sqlstate":"22P02"}})J");
+  EXPECT_EQ(engine_.ran.size(), 2u);
 }
 
 TEST_F(SqlServiceTest, ASyntaxErrorAnywhereRunsNothing) {
   EXPECT_EQ(
       Ask("write;syntax"),
-      R"({"status":"error","results":[],"took":0,"error":{"code":"INVALID_SQL","message":"syntax","position":7,"sqlstate":"42601"}})");
+      R"J({"status":"error","results":[],"took":0,"error":{"code":"INVALID_SQL","message":"syntax","position":7,"sqlstate":"42601"}})J");
   EXPECT_TRUE(engine_.ran.empty());
   EXPECT_EQ(Send(";;")->error(), ErrorCode::kEmptySql);
 }
@@ -130,7 +132,7 @@ TEST_F(SqlServiceTest, APendingCommitBlocksNobodyAndGoesOnWhenDone) {
   std::thread commit_thread([&] { engine_.Finish(); });
   const std::string body = reply->Body();
   commit_thread.join();
-  EXPECT_NE(body.find(R"("message":"Inserted 1 row(s)")"), std::string::npos) << body;
+  EXPECT_NE(body.find(R"J("message":"Inserted 1 row(s)")J"), std::string::npos) << body;
   auto last = Send("write;pending 1");
   engine_.Finish();
   EXPECT_EQ(last->thread(), std::this_thread::get_id());  // no hop for the last statement
@@ -169,15 +171,14 @@ TEST_F(SqlServiceTest, LargeRepliesAreSpooledToDiskAndTooLargeOnesFail) {
   auto reply = Send("write;big");
   const std::string body = reply->Body();
   EXPECT_GT(reply->writes, 10);
-  EXPECT_EQ(body.find(R"({"status":"success","results":[{"row_count":1,"message")"), 0u);
+  EXPECT_EQ(body.find(R"J({"status":"success","results":[{"row_count":1,"message")J"), 0u);
   EXPECT_TRUE(body.ends_with("}"));
   service_.reset();
   options_.result_bytes = 100'000;
   auto refused = Send("write;big");
   EXPECT_EQ(refused->error(), ErrorCode::kTooLarge);
   EXPECT_NE(refused->Body().find("limits.result_bytes"), std::string::npos);
-  EXPECT_NE(refused->Body().find(R"("results":[{"row_count":1,"message":"Inserted 1 row(s)","as_user":"root"
-}])"),
+  EXPECT_NE(refused->Body().find(R"J("results":[{"row_count":1,"message":"Inserted 1 row(s)","as_user":"root"}])J"),
             std::string::npos);
 }
 
@@ -262,14 +263,14 @@ TEST_F(SqlServiceTest, UsersAreManagedByAdminsAndSystemOnlyBySystem) {
 TEST_F(SqlServiceTest, ExecuteAsRunsWithTheTargetsIdentityAndIsAudited) {
   Ask("create alice;create bob;role bob service");
   const std::string body = Ask("as alice write;write", "bob");
-  EXPECT_NE(body.find(R"("as_user":"alice"},{)"), std::string::npos) << body;
+  EXPECT_NE(body.find(R"J("as_user":"alice"},{)J"), std::string::npos) << body;
   EXPECT_EQ(engine_.ran[0], "alice user default: write");
   EXPECT_EQ(engine_.ran[1], "bob service default: write");
   EXPECT_EQ(Send("as root write", "bob")->error(), ErrorCode::kPermissionDenied);
   EXPECT_EQ(Send("as bob write", "alice")->error(), ErrorCode::kPermissionDenied);
   EXPECT_EQ(Send("as nobody write", "bob")->error(), ErrorCode::kNotFound);
   EXPECT_EQ(Send("as alice as bob write")->error(), ErrorCode::kInvalidSql);
-  EXPECT_NE(Ask("write;as alice fail x", "bob").find(R"("position":21,"statement":2)"), std::string::npos);
+  EXPECT_NE(Ask("write;as alice fail x", "bob").find(R"J("position":21,"statement":2)J"), std::string::npos);
   size_t executed = 0, denied = 0;
   for (const AuditRecord& record : Audit()) {
     if (record.action != "EXECUTE AS USER") continue;
