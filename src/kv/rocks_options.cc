@@ -17,6 +17,10 @@
 namespace kalamdb::kv {
 namespace {
 
+// Of `rows` and `keys`, in files and in memtables.
+constexpr double kBloomBitsPerKey = 10;
+constexpr double kMemtableBloomShare = 0.05;
+
 // Logs of RocksDB itself: enough to find out what happened, never more than this.
 constexpr size_t kInfoLogBytes = 4u << 20;
 constexpr size_t kInfoLogFiles = 2;
@@ -79,13 +83,18 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family, const StoreOptions& op
   table.block_size = 8 << 10;
   table.format_version = 5;
   bool point_reads = family == Family::kRows || family == Family::kKeys;
-  if (point_reads) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (point_reads) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
 
   rocksdb::ColumnFamilyOptions family_options;
   family_options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family_options.compression = rocksdb::kLZ4Compression;
   family_options.write_buffer_size = std::max<uint64_t>(options.memtable_bytes / 4, 1 << 20);
   family_options.max_write_buffer_number = 4;
+  if (point_reads) {
+    // Most look-ups of a writer are for keys that are not there.
+    family_options.memtable_prefix_bloom_size_ratio = kMemtableBloomShare;
+    family_options.memtable_whole_key_filtering = true;
+  }
   family_options.target_file_size_base = 32 << 20;
   family_options.max_bytes_for_level_base = 128 << 20;
   family_options.level_compaction_dynamic_level_bytes = true;

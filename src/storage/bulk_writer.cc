@@ -78,14 +78,18 @@ class SegmentBulkWriter final : public BulkWriter {
     bool ascending = row_key > greatest_key_;
     if (!ascending && IsAmongUnwritten(row_key)) return Duplicate(row_key);
     if (ascending && partition_is_empty_) return {};
-    // One look tells both: a row of this statement whose index entry is written, and a cold row of before.
-    if (!ascending || !view_->ColdOf(table_->id).segments.empty()) {
-      ASSIGN_OR_RETURN(kv::Lookup found, context_.store->Get(kv::Family::kKeys, row_key, nullptr, kv::ReadTier::kAll, &pinned_));
-      if (found == kv::Lookup::kFound && FindPlaceIn(writer_->ids(), pinned_.view())) return Duplicate(row_key);
-    }
+    // The index of now: a row of this statement whose entry is written, or a cold row of before. A place that has gone since
+    // the view was taken is in the watch.
+    ASSIGN_OR_RETURN(kv::Lookup found, context_.store->Get(kv::Family::kKeys, row_key, nullptr, kv::ReadTier::kAll, &pinned_));
+    bool may_be_cold = found == kv::Lookup::kFound;
+    if (may_be_cold && FindPlaceIn(writer_->ids(), pinned_.view())) return Duplicate(row_key);
     FoundRow row;
-    auto outcome = FindRow(*view_, *context_.store, context_.format, row_key, kv::ReadTier::kAll, &row);
-    if (!outcome.ok()) return std::move(outcome).error();
+    if (may_be_cold) {
+      auto outcome = FindRow(*view_, *context_.store, context_.format, row_key, kv::ReadTier::kAll, &row);
+      if (!outcome.ok()) return std::move(outcome).error();
+    } else {
+      RETURN_IF_ERROR(FindHotRow(*view_, *context_.store, row_key, &row));
+    }
     if (row.place.kind == Place::Kind::kNone) return {};
     if (!row.deleted) return Duplicate(row_key);
     if (replaced_.size() >= kMaxBulkReplaced) {

@@ -13,6 +13,23 @@ Error DamagedRow() {
   return {ErrorCode::kStorageUnavailable, "a hot row is damaged", "restore the data directory from a backup"};
 }
 
+Result<ReadOutcome> FindHot(const ReadView& view, const kv::Store& store, std::string_view row_key, kv::ReadTier tier,
+                            FoundRow* out) {
+  out->place = {};
+  out->deleted = false;
+  out->row = {};
+  ASSIGN_OR_RETURN(kv::Lookup found, store.Get(kv::Family::kRows, row_key, view.snapshot.get(), tier, &out->pinned));
+  if (found == kv::Lookup::kNotCached) return ReadOutcome::kNotCached;
+  if (found == kv::Lookup::kAbsent) return ReadOutcome::kDone;
+  std::string_view bytes = out->pinned.view();
+  if (bytes.size() < row::kRowHeaderBytes) return DamagedRow();
+  if (row::RowSeq(bytes) <= view.ColdOf(row::TableOfKey(row_key)).floor) return ReadOutcome::kDone;
+  out->row = bytes;
+  out->deleted = row::RowIsDeleted(bytes);
+  out->place = {.kind = Place::Kind::kHot, .hot_seq = row::RowSeq(bytes)};
+  return ReadOutcome::kDone;
+}
+
 Result<ReadOutcome> FindCold(const ReadView& view, const kv::Store& store, ColdFileFormat* format, std::string_view row_key,
                              kv::ReadTier tier, FoundRow* out) {
   TableId table_id = row::TableOfKey(row_key);
@@ -44,23 +61,14 @@ Result<ReadOutcome> FindCold(const ReadView& view, const kv::Store& store, ColdF
 
 Result<ReadOutcome> FindRow(const ReadView& view, const kv::Store& store, ColdFileFormat* format, std::string_view row_key,
                             kv::ReadTier tier, FoundRow* out) {
-  out->place = {};
-  out->deleted = false;
-  out->row = {};
-  Seq floor = view.ColdOf(row::TableOfKey(row_key)).floor;
-  ASSIGN_OR_RETURN(kv::Lookup found, store.Get(kv::Family::kRows, row_key, view.snapshot.get(), tier, &out->pinned));
-  if (found == kv::Lookup::kNotCached) return ReadOutcome::kNotCached;
-  if (found == kv::Lookup::kFound) {
-    std::string_view bytes = out->pinned.view();
-    if (bytes.size() < row::kRowHeaderBytes) return DamagedRow();
-    if (row::RowSeq(bytes) > floor) {
-      out->row = bytes;
-      out->deleted = row::RowIsDeleted(bytes);
-      out->place = {.kind = Place::Kind::kHot, .hot_seq = row::RowSeq(bytes)};
-      return ReadOutcome::kDone;
-    }
-  }
+  ASSIGN_OR_RETURN(ReadOutcome hot, FindHot(view, store, row_key, tier, out));
+  if (hot == ReadOutcome::kNotCached || out->place.kind == Place::Kind::kHot) return hot;
   return FindCold(view, store, format, row_key, tier, out);
+}
+
+Status FindHotRow(const ReadView& view, const kv::Store& store, std::string_view row_key, FoundRow* out) {
+  auto outcome = FindHot(view, store, row_key, kv::ReadTier::kAll, out);
+  return outcome.ok() ? Status() : Status(std::move(outcome).error());
 }
 
 }  // namespace kalamdb::storage

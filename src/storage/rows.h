@@ -44,6 +44,9 @@ enum class ReadOutcome : uint8_t { kDone, kNotCached };  // kNotCached: only wit
 Result<ReadOutcome> FindRow(const ReadView& view, const kv::Store& store, ColdFileFormat* format, std::string_view row_key,
                             kv::ReadTier tier, FoundRow* out);
 
+// The hot row only, for callers who know that there is no cold one.
+Status FindHotRow(const ReadView& view, const kv::Store& store, std::string_view row_key, FoundRow* out);
+
 struct RangeOptions {
   TableId table;
   UserId user;                 // kSharedUser for shared tables
