@@ -1,0 +1,159 @@
+// ALTER TABLE: what the pure rules of catalog/alter.h need from the engine and from the data, in the order of docs/schema-evolution.md.
+#include <algorithm>
+
+#include "engine/front/ddl.h"
+#include "engine/front/rights.h"
+
+namespace kalamdb::engine {
+namespace {
+
+using catalog::AlterAction;
+using Kind = AlterAction::Kind;
+
+// DEFAULTs of added columns become constants.
+Status FoldDefaults(const CommandServices& services, std::vector<AlterAction>* actions) {
+  for (AlterAction& action : *actions) {
+    if (action.kind != Kind::kAddColumn || action.default_sql.empty()) continue;
+    auto folded = services.expressions->FoldDefault(action.default_sql, *action.type);
+    if (!folded.ok()) {
+      Error error = std::move(folded).error();
+      error.message = "column " + action.column + ": " + error.message;
+      return error;
+    }
+    action.default_value = *std::move(folded);
+  }
+  return {};
+}
+
+bool Contains(const std::vector<ColumnId>& list, ColumnId id) { return std::find(list.begin(), list.end(), id) != list.end(); }
+
+// Defaults that were set, and those of columns that were retyped, must fit.
+Status CheckDefaults(const CommandServices& services, const catalog::Table& old, const catalog::AlterResult& altered) {
+  for (const row::Column& column : altered.table->schema()->columns()) {
+    if (column.write_default.empty()) continue;
+    const auto before = old.schema()->FindById(column.id);
+    const bool same = before && old.schema()->column(*before).write_default == column.write_default && old.schema()->column(*before).type == column.type;
+    if (!same) RETURN_IF_ERROR(services.expressions->CheckDefault(column.write_default, column));
+  }
+  return {};
+}
+
+// CHECKs over retyped columns must still bind.
+Status CheckChecks(const CommandServices& services, const catalog::AlterResult& altered) {
+  for (const catalog::CheckConstraint& check : altered.table->checks) {
+    const bool touched = std::any_of(check.expression.columns.begin(), check.expression.columns.end(), [&](ColumnId id) { return Contains(altered.retyped, id); });
+    if (!touched) continue;
+    auto bound = services.expressions->BindCheck(check.expression.ToText(*altered.table->schema()), altered.table->schema()->columns());
+    if (!bound.ok()) {
+      return Error{ErrorCode::kDependentObjects, "CHECK " + check.name + " does not bind with the new type: " + bound.error().message, "Drop the constraint first."};
+    }
+  }
+  return {};
+}
+
+Status CheckNoNulls(const CommandServices& services, const storage::ReadViewPtr& view, const catalog::Table& old, const catalog::AlterResult& altered) {
+  for (const ColumnId id : altered.set_not_null) {
+    ASSIGN_OR_RETURN(const uint64_t nulls, services.database->CountNulls(view, old, id));
+    if (nulls == 0) continue;
+    const auto ordinal = old.schema()->FindById(id);
+    return Error{ErrorCode::kNotNullViolation, "column " + (ordinal ? old.schema()->column(*ordinal).name : "?") + " of " + old.QualifiedName() + " is NULL in " + std::to_string(nulls) + " row(s)",
+                 "UPDATE them first."};
+  }
+  return {};
+}
+
+// Subscriptions that name a dropped column refuse it, unless CASCADE.
+Status CheckSubscriptions(const CommandServices& services, const catalog::Table& old, const catalog::AlterResult& altered) {
+  DependentSubscriptions* dependents = services.dependents->load();
+  if (dependents == nullptr) return {};
+  for (const ColumnId id : altered.dropped) {
+    if (Contains(altered.cascaded, id)) continue;
+    std::string names;
+    for (const std::string& name : dependents->NamingColumn(old.id, id)) names += (names.empty() ? "" : ", ") + name;
+    if (names.empty()) continue;
+    const auto ordinal = old.schema()->FindById(id);
+    return Error{ErrorCode::kDependentObjects, "column " + (ordinal ? old.schema()->column(*ordinal).name : "?") + " of " + old.QualifiedName() + " is named by " + names,
+                 "End them first, or say CASCADE."};
+  }
+  return {};
+}
+
+// Views that name a dropped column refuse it, or go with CASCADE.
+Status CollectViews(const catalog::Snapshot& snapshot, const catalog::Table& old, const catalog::AlterResult& altered, std::vector<catalog::Change>* changes, std::string* names) {
+  for (const auto& view : snapshot.ViewsOn(old.id)) {
+    for (const auto& [table, columns] : view->depends_on_tables) {
+      if (table != old.id) continue;
+      for (const ColumnId id : columns) {
+        if (!Contains(altered.dropped, id)) continue;
+        if (!Contains(altered.cascaded, id)) {
+          return Error{ErrorCode::kDependentObjects, "view " + view->namespace_name + "." + view->name + " names a column that would be dropped", "Drop the view first, or say CASCADE."};
+        }
+        catalog::Change change;
+        change.kind = catalog::Change::Kind::kDropView;
+        change.view = view;
+        changes->push_back(std::move(change));
+        *names += (names->empty() ? "" : ", ") + view->namespace_name + "." + view->name;
+        break;
+      }
+    }
+  }
+  return {};
+}
+
+StatementResult Altered(const catalog::Table& table, Seq seq, std::string message) {
+  StatementResult result;
+  result.query_type = QueryType::kAlterTable;
+  result.seq = seq;
+  result.namespace_name = table.namespace_name;
+  result.table_name = table.name;
+  result.message = std::move(message);
+  return result;
+}
+
+Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTable& command, const ExecuteContext& context, bool* retry) {
+  const storage::ReadViewPtr view = services.database->View();
+  auto found = FindOwnTable(*view->catalog, command.name, context, services.options->allow_user_ddl);
+  if (!found.ok()) {
+    const bool absent = found.error().code == ErrorCode::kTableNotFound || found.error().code == ErrorCode::kNamespaceNotFound;
+    if (!command.if_exists || !absent) return std::move(found).error();
+    StatementResult result;
+    result.query_type = QueryType::kAlterTable;
+    result.message = "Table " + catalog::QuoteIdentifier(command.name.name) + " does not exist";
+    return result;
+  }
+  const catalog::TablePtr old = *found;
+  if (command.kind && *command.kind != old->kind) {
+    return Error{ErrorCode::kInvalidSql, "table " + old->QualifiedName() + " is a " + std::string(catalog::KindName(old->kind)) + " table"};
+  }
+  std::vector<AlterAction> actions = command.actions;
+  const bool columns_fixed = old->kind == catalog::TableKind::kStream;
+  if (!columns_fixed) RETURN_IF_ERROR(FoldDefaults(services, &actions));
+  ASSIGN_OR_RETURN(const catalog::AlterResult altered, catalog::ApplyAlter(*old, actions, {context.identity.name, context.now}));
+  if (altered.table == nullptr) return Altered(*old, Seq(), "Table " + old->QualifiedName() + " is so already");
+  RETURN_IF_ERROR(CheckDefaults(services, *old, altered));
+  RETURN_IF_ERROR(CheckNoNulls(services, view, *old, altered));
+  RETURN_IF_ERROR(CheckSubscriptions(services, *old, altered));
+  std::vector<catalog::Change> changes;
+  std::string views;
+  RETURN_IF_ERROR(CollectViews(*view->catalog, *old, altered, &changes, &views));
+  RETURN_IF_ERROR(CheckChecks(services, altered));
+  catalog::Change change;
+  change.kind = catalog::Change::Kind::kPutTable;
+  change.table = altered.table;
+  change.expected_version = old->version();
+  changes.push_back(std::move(change));
+  ASSIGN_OR_RETURN(const Seq seq, CommitCatalog(services, std::move(changes), context, retry));
+  std::string message = "Table " + altered.table->QualifiedName() + " altered, version " + std::to_string(altered.table->version().value);
+  for (const std::string& check : altered.dropped_checks) message += "; CHECK " + check + " dropped";
+  if (!views.empty()) message += "; view " + views + " dropped";
+  return Altered(*altered.table, seq, std::move(message));
+}
+
+}  // namespace
+
+Result<StatementResult> RunAlterTable(const CommandServices& services, const AlterTable& command, const ExecuteContext& context) {
+  RETURN_IF_ERROR(CheckMayChangeTables(context.identity, services.options->allow_user_ddl, "ALTER TABLE"));
+  return DecideAndCommit([&](bool* retry) { return AlterOnce(services, command, context, retry); });
+}
+
+}  // namespace kalamdb::engine

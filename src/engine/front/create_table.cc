@@ -1,0 +1,160 @@
+// CREATE TABLE, and CREATE TABLE … AS: the table, then its rows; a failure leaves nothing.
+#include "engine/bridge/chunk_codec.h"
+#include "engine/front/ddl.h"
+#include "engine/front/expression_text.h"
+#include "engine/front/rights.h"
+#include "engine/front/statement.h"
+#include "engine/front/parameters.h"
+#include "row/schema.h"
+
+namespace kalamdb::engine {
+namespace {
+
+bool IsOption(const std::string& name, const char* option) { return row::FoldName(name) == row::FoldName(option); }
+
+Result<catalog::TableKind> KindOf(const CreateTable& command) {
+  std::optional<catalog::TableKind> kind = command.kind;
+  for (const auto& [name, value] : command.options) {
+    if (!IsOption(name, "TYPE")) continue;
+    std::optional<catalog::TableKind> named;
+    for (const auto candidate : {catalog::TableKind::kUser, catalog::TableKind::kShared, catalog::TableKind::kStream}) {
+      if (row::FoldName(value) == row::FoldName(catalog::KindName(candidate))) named = candidate;
+    }
+    if (!named) return Error{ErrorCode::kInvalidParameter, "option TYPE = '" + value + "': it takes 'USER', 'SHARED' or 'STREAM'"};
+    if (kind && *kind != *named) return Error{ErrorCode::kInvalidSql, "the table is said to be " + std::string(catalog::KindName(*kind)) + " and " + std::string(catalog::KindName(*named))};
+    kind = named;
+  }
+  return kind.value_or(catalog::TableKind::kShared);
+}
+
+// Ids as MakeTable gives them, so that a CHECK can name columns by id before there is a table.
+std::vector<row::Column> WithIds(std::vector<row::Column> columns) {
+  for (size_t i = 0; i < columns.size(); ++i) columns[i].id = ColumnId(static_cast<int32_t>(i) + 1);
+  return columns;
+}
+
+// The columns a query gives, as columns of a table.
+Result<std::vector<row::Column>> ColumnsOfQuery(const QueryRunner::Signature& signature) {
+  std::vector<row::Column> columns;
+  for (size_t i = 0; i < signature.column_names.size(); ++i) {
+    const auto type = FromEngineType(signature.column_types[i]);
+    row::Column column;
+    column.name = signature.column_names[i];
+    if (signature.column_types[i].id() == duckdb::LogicalTypeId::SQLNULL) {
+      column.type = row::Type::Of(row::TypeKind::kText);
+    } else if (!type) {
+      return Error{ErrorCode::kUnsupported, "column " + column.name + " would be of type " + signature.column_types[i].ToString() + ", which no column has", "Cast it in the SELECT."};
+    } else {
+      column.type = *type;
+    }
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+StatementResult Exists(const ObjectName& name, const std::string& ns) {
+  StatementResult result;
+  result.query_type = QueryType::kCreateTable;
+  result.message = "Table " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(name.name) + " exists already";
+  return result;
+}
+
+// For the rows of CREATE TABLE … AS: an INSERT gives none back.
+class NoRows final : public RowSink {
+ public:
+  Status OnSchema(const ResultSchema&) override { return {}; }
+  Status OnRows(std::string_view, size_t) override { return {}; }
+};
+
+// INSERT INTO the new table; where that fails the table goes again.
+Result<StatementResult> FillTable(const CommandServices& services, const catalog::TablePtr& table, const std::string& select, const ExecuteContext& context) {
+  NoRows sink;
+  std::string names;
+  for (const row::Column& column : table->schema()->columns()) {
+    if (!column.hidden) names += (names.empty() ? "" : ", ") + catalog::QuoteIdentifier(column.name);
+  }
+  auto filled = services.run_sql("INSERT INTO " + table->QualifiedName() + " (" + names + ") " + select, context, &sink);
+  if (filled.ok()) return filled;
+  catalog::Change drop;
+  drop.kind = catalog::Change::Kind::kDropTable;
+  drop.table = table;
+  drop.expected_version = table->version();
+  bool retry = false;
+  (void)CommitCatalog(services, {std::move(drop)}, context, &retry);
+  return filled;
+}
+
+}  // namespace
+
+Result<catalog::TablePtr> MakeNewTable(const CommandServices& services, const CreateTable& command, const ExecuteContext& context) {
+  catalog::CreateTableSpec spec;
+  ASSIGN_OR_RETURN(spec.kind, KindOf(command));
+  for (const auto& [name, value] : command.options) {
+    if (!IsOption(name, "TYPE")) RETURN_IF_ERROR(catalog::SetTableOption(spec.kind, name, value, &spec.options));
+  }
+  for (const ColumnSpec& column : command.columns) {
+    if (Status fits = services.expressions->CheckDefault(column.column.write_default, column.column); !fits.ok()) {
+      return std::move(fits).error().At(column.position);
+    }
+    spec.columns.push_back(column.column);
+  }
+  const std::vector<row::Column> numbered = WithIds(spec.columns);
+  for (const auto& [name, text] : command.checks) {
+    ASSIGN_OR_RETURN(std::string by_id, services.expressions->BindCheck(text, numbered));
+    spec.checks.emplace_back(name, std::move(by_id));
+  }
+  spec.name = command.name.name;
+  spec.namespace_name = services.database->View()->catalog->FindNamespace(NamespaceOf(command.name, context))->name;
+  spec.comment = command.comment;
+  spec.owner = context.identity.user;
+  spec.owner_name = context.identity.name;
+  spec.now = context.now;
+  spec.id = services.database->NewTableId();
+  return catalog::MakeTable(std::move(spec));
+}
+
+Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& written, const ExecuteContext& context) {
+  RETURN_IF_ERROR(CheckMayChangeTables(context.identity, services.options->allow_user_ddl, "CREATE TABLE"));
+  CreateTable command = written;
+  const std::string ns = NamespaceOf(command.name, context);
+  return DecideAndCommit([&](bool* retry) -> Result<StatementResult> {
+    const storage::ReadViewPtr view = services.database->View();
+    RETURN_IF_ERROR(catalog::CheckObjectName(command.name.name));
+    if (view->catalog->FindNamespace(ns) == nullptr) return NamespaceNotFound(ns).At(command.name.position);
+    if (view->catalog->FindTable(ns, command.name.name) != nullptr || view->catalog->FindView(ns, command.name.name) != nullptr) {
+      if (command.if_not_exists) return Exists(command.name, ns);
+      return Error{ErrorCode::kAlreadyExists, "table " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(command.name.name) + " exists already"}.WithHint("").At(
+          command.name.position);
+    }
+    if (!command.as_select.empty()) {
+      ASSIGN_OR_RETURN(const auto query, ParseEngineStatement(command.as_select));
+      ASSIGN_OR_RETURN(const auto signature, services.runner->Bind(*query->tree(), context, view));
+      ASSIGN_OR_RETURN(std::vector<row::Column> columns, ColumnsOfQuery(signature));
+      command.columns.clear();
+      for (row::Column& column : columns) command.columns.push_back({std::move(column), 0});
+    }
+    ASSIGN_OR_RETURN(const catalog::TablePtr table, MakeNewTable(services, command, context));
+    catalog::Change change;
+    change.kind = catalog::Change::Kind::kPutTable;
+    change.table = table;
+    auto seq = CommitCatalog(services, {std::move(change)}, context, retry);
+    if (!seq.ok()) {
+      if (seq.error().code == ErrorCode::kAlreadyExists && command.if_not_exists) return Exists(command.name, ns);
+      return std::move(seq).error();
+    }
+    StatementResult result;
+    result.query_type = QueryType::kCreateTable;
+    result.seq = *seq;
+    result.namespace_name = table->namespace_name;
+    result.table_name = table->name;
+    result.message = "Table " + table->QualifiedName() + " created";
+    if (command.as_select.empty()) return result;
+    ASSIGN_OR_RETURN(const StatementResult filled, FillTable(services, table, command.as_select, context));
+    result.seq = filled.seq.is_set() ? filled.seq : result.seq;
+    result.row_count = filled.row_count;
+    result.message += ", " + filled.message;
+    return result;
+  });
+}
+
+}  // namespace kalamdb::engine

@@ -1,0 +1,141 @@
+// Binds and folds on a connection of its own, whose search path knows none of our tables.
+#include "engine/front/expressions.h"
+
+#include "duckdb/execution/expression_executor.hpp"
+#include "duckdb/parser/expression/columnref_expression.hpp"
+#include "duckdb/parser/parsed_expression_iterator.hpp"
+#include "duckdb/parser/parser.hpp"
+#include "duckdb/planner/binder.hpp"
+#include "duckdb/planner/expression/bound_cast_expression.hpp"
+#include "duckdb/planner/expression_binder/where_binder.hpp"
+#include "engine/bridge/chunk_codec.h"
+#include "engine/front/allow_list.h"
+#include "engine/front/error_mapping.h"
+#include "engine/front/expression_text.h"
+
+namespace kalamdb::engine {
+
+namespace {
+
+duckdb::unique_ptr<duckdb::Expression> Bind(duckdb::ClientContext& context, duckdb::unique_ptr<duckdb::ParsedExpression> expression,
+                                            const std::vector<row::Column>& columns, const duckdb::LogicalType& type) {
+  auto binder = duckdb::Binder::CreateBinder(context);
+  duckdb::vector<duckdb::string> names;
+  duckdb::vector<duckdb::LogicalType> types;
+  for (const row::Column& column : columns) {
+    names.push_back(column.name);
+    types.push_back(ToEngineType(column.type));
+  }
+  if (!columns.empty()) binder->bind_context.AddGenericBinding(0, "t", names, types);
+  duckdb::WhereBinder where(*binder, context);
+  where.target_type = duckdb::LogicalType(duckdb::LogicalTypeId::INVALID);
+  auto bound = where.Bind(expression);
+  return duckdb::BoundCastExpression::AddCastToType(context, std::move(bound), type);
+}
+
+}  // namespace
+
+struct Expressions::Session {
+  std::shared_ptr<Instance> instance;  // keeps the database alive
+  duckdb::Connection connection;
+  explicit Session(std::shared_ptr<Instance> from) : instance(std::move(from)), connection(instance->database()) {}
+};
+
+Expressions::Session& Expressions::Open() {
+  auto instance = bridge_->instance();
+  if (session_ == nullptr || session_->instance != instance) session_ = std::make_shared<Session>(std::move(instance));
+  return *session_;
+}
+
+template <typename Body>
+auto Expressions::Run(Body body) -> decltype(body(std::declval<Session&>())) {
+  MutexLock lock(mutex_);
+  try {
+    Session& session = Open();
+    session.connection.BeginTransaction();
+    try {
+      auto result = body(session);
+      session.connection.Rollback();
+      return result;
+    } catch (const std::exception& e) {
+      Error error = MapException(e);
+      session_.reset();  // whatever state the transaction is in
+      return error;
+    }
+  } catch (const std::exception& e) {
+    return MapException(e);
+  }
+}
+
+Result<row::Value> Expressions::FoldDefault(const std::string& canonical, const row::Type& type) {
+  if (canonical.empty()) return row::Value::Null();
+  const DefaultKind kind = KindOfDefault(canonical);
+  if (kind == DefaultKind::kPerRow || kind == DefaultKind::kSession) {
+    return Error{ErrorCode::kUnsupported, "DEFAULT " + canonical + " is another value for each row or user: rows that are there cannot get it"}.WithHint(
+        "Add the column without a default, or with a constant one.");
+  }
+  return Run([&](Session& session) -> Result<row::Value> {
+    auto list = duckdb::Parser::ParseExpressionList(canonical);
+    if (auto refused = CheckExpressionAllowed(*list[0])) return *std::move(refused);
+    auto bound = Bind(*session.connection.context, std::move(list[0]), {}, ToEngineType(type));
+    const duckdb::Value value = duckdb::ExpressionExecutor::EvaluateScalar(*session.connection.context, *bound, true);
+    row::Value folded = value.IsNull() ? row::Value::Null() : FromEngineValue(type, value);
+    if (type.kind() == row::TypeKind::kText && type.length() != 0 && !folded.is_null()) {
+      size_t characters = 0;
+      for (const char c : folded.as_string()) characters += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
+      if (characters > type.length()) {
+        return Error{ErrorCode::kTypeMismatch, "DEFAULT " + canonical + " has " + std::to_string(characters) + " characters, " + type.ToSql() + " holds " + std::to_string(type.length())};
+      }
+    }
+    return folded;
+  });
+}
+
+Status Expressions::CheckDefault(const std::string& canonical, const row::Column& column) {
+  const DefaultKind kind = KindOfDefault(canonical);
+  const row::Type& type = column.type;
+  if (kind == DefaultKind::kConstant || kind == DefaultKind::kNow) {
+    auto folded = FoldDefault(canonical, type);
+    if (!folded.ok()) {
+      Error error = std::move(folded).error();
+      error.message = "column " + column.name + ": " + error.message;
+      return error;
+    }
+    return {};
+  }
+  const bool narrow = type.kind() == row::TypeKind::kInt || type.kind() == row::TypeKind::kSmallInt;
+  if (canonical == "SNOWFLAKE_ID()" && narrow) {
+    return Error{ErrorCode::kTypeMismatch, "column " + column.name + ": DEFAULT SNOWFLAKE_ID() needs BIGINT, the column is " + type.ToSql()};
+  }
+  return Run([&](Session& session) -> Status {
+    auto list = duckdb::Parser::ParseExpressionList(canonical);
+    if (auto refused = CheckExpressionAllowed(*list[0])) return *std::move(refused);
+    Bind(*session.connection.context, std::move(list[0]), {}, ToEngineType(type));
+    return {};
+  });
+}
+
+Result<std::string> Expressions::BindCheck(const std::string& canonical, const std::vector<row::Column>& columns) {
+  if (KindOfDefault(canonical) != DefaultKind::kConstant) {
+    return Error{ErrorCode::kUnsupported, "CHECK " + canonical + " depends on time, chance or session"};
+  }
+  return Run([&](Session& session) -> Result<std::string> {
+    auto list = duckdb::Parser::ParseExpressionList(canonical);
+    if (auto refused = CheckExpressionAllowed(*list[0])) return *std::move(refused);
+    Bind(*session.connection.context, list[0]->Copy(), columns, duckdb::LogicalType::BOOLEAN);
+    // The same tree with each column by its id.
+    const std::function<void(duckdb::ParsedExpression&)> rename = [&](duckdb::ParsedExpression& expression) {
+      if (expression.GetExpressionClass() == duckdb::ExpressionClass::COLUMN_REF) {
+        auto& column = expression.Cast<duckdb::ColumnRefExpression>();
+        for (const row::Column& candidate : columns) {
+          if (row::FoldName(candidate.name) == row::FoldName(column.GetColumnName())) column.column_names = {"#" + std::to_string(candidate.id.value)};
+        }
+      }
+      duckdb::ParsedExpressionIterator::EnumerateChildren(expression, [&](duckdb::ParsedExpression& child) { rename(child); });
+    };
+    rename(*list[0]);
+    return list[0]->ToString();
+  });
+}
+
+}  // namespace kalamdb::engine
