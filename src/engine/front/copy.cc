@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/access.h"
 #include "engine/front/ddl.h"
-#include "engine/front/error_mapping.h"
 #include "engine/front/rights.h"
 #include "engine/front/statement.h"
 #include "row/schema.h"
@@ -29,6 +29,18 @@ Result<std::string> AllowedPath(const std::vector<std::string>& directories, con
   return denied;
 }
 
+// Keeps the names of a result's columns.
+class NameSink final : public RowSink {
+ public:
+  Status OnSchema(const ResultSchema& schema) override {
+    names.clear();
+    for (const ResultColumn& column : schema.columns) names.push_back(column.name);
+    return {};
+  }
+  Status OnRows(std::string_view, size_t) override { return {}; }
+  std::vector<std::string> names;
+};
+
 std::string Literal(const std::string& text) { return row::Value::String(text).ToSqlLiteral(row::Type::Of(row::TypeKind::kText)); }
 
 Result<std::string> ReaderOf(const CopyTable& command, const std::string& path) {
@@ -41,6 +53,31 @@ Result<std::string> ReaderOf(const CopyTable& command, const std::string& path) 
   return Error{ErrorCode::kUnsupported, "COPY reads and writes the formats parquet, csv and json", "Say (FORMAT parquet)."};
 }
 
+Status CheckMayCopyInto(const auth::Identity& identity, const catalog::Table& table) {
+  if (CanWrite(identity, table)) return {};
+  return Error{ErrorCode::kPermissionDenied, "table " + table.QualifiedName() + " may be read, not written"};
+}
+
+// The names of the columns of the file, as a quoted list: each is a column of the table, whatever its case.
+Result<std::string> MatchColumns(const CommandServices& services, const catalog::Table& table, const CopyTable& command, const std::string& reader, const ExecuteContext& context) {
+  NameSink names;
+  RETURN_IF_ERROR(services.run_copy("SELECT * FROM " + reader + " LIMIT 0", context, &names));
+  const row::Schema& schema = *table.schema();
+  std::string list;
+  for (const std::string& name : names.names) {
+    const bool wanted = command.columns.empty() || std::any_of(command.columns.begin(), command.columns.end(), [&](const std::string& c) { return row::FoldName(c) == row::FoldName(name); });
+    if (!wanted) continue;
+    if (!schema.FindByName(name)) return Error{ErrorCode::kInvalidParameter, "column " + name + " of the file is none of table " + table.QualifiedName()};
+    list += (list.empty() ? "" : ", ") + catalog::QuoteIdentifier(name);
+  }
+  for (const std::string& column : command.columns) {
+    const bool there = std::any_of(names.names.begin(), names.names.end(), [&](const std::string& name) { return row::FoldName(column) == row::FoldName(name); });
+    if (!there) return Error{ErrorCode::kInvalidParameter, "column " + column + " is not in the file"};
+  }
+  if (list.empty()) return Error{ErrorCode::kInvalidParameter, "the file has no column of table " + table.QualifiedName()};
+  return list;
+}
+
 }  // namespace
 
 Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable& command, const ExecuteContext& context, RowSink* sink) {
@@ -50,10 +87,14 @@ Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable
   ASSIGN_OR_RETURN(const std::string reader, ReaderOf(command, path));
   const storage::ReadViewPtr view = services.database->View();
   ASSIGN_OR_RETURN(const catalog::TablePtr table, FindReadableTable(*view->catalog, command.name, context));
+  RETURN_IF_ERROR(CheckMayCopyInto(context.identity, *table));
   std::error_code failed;
   if (!fs::is_regular_file(path, failed)) return Error{ErrorCode::kNotFound, "there is no such file"};
-  (void)sink;
-  return Error{ErrorCode::kUnsupported, "COPY FROM " + reader.substr(0, reader.find('(')) + " is not offered yet"};
+  ASSIGN_OR_RETURN(const std::string columns, MatchColumns(services, *table, command, reader, context));
+  auto copied = services.run_copy("INSERT INTO " + table->QualifiedName() + " (" + columns + ") SELECT " + columns + " FROM " + reader, context, sink);
+  if (!copied.ok()) return copied;
+  copied->message = "Copied " + std::to_string(copied->row_count) + " row(s)";
+  return copied;
 }
 
 }  // namespace kalamdb::engine

@@ -24,6 +24,8 @@ struct CommandServices {
   const std::atomic<DependentSubscriptions*>* dependents = nullptr;
   // Runs a statement that we made ourselves, with the caller's rights.
   std::function<Result<StatementResult>(const std::string& sql, const ExecuteContext& context, RowSink* sink)> run_sql;
+  // The same, and it may read files: COPY, once the path is checked.
+  std::function<Result<StatementResult>(const std::string& sql, const ExecuteContext& context, RowSink* sink)> run_copy;
 };
 
 // Commits changes of the catalog. *retry: the catalog has moved since `changes` were decided; nothing happened.
