@@ -5,6 +5,7 @@
 #include "engine/access.h"
 #include "engine/bridge/run_state.h"
 #include "engine/bridge/table_entry.h"
+#include "engine/bridge/view_entry.h"
 #include "engine/bridge/virtual_entry.h"
 
 namespace kalamdb::engine {
@@ -55,7 +56,12 @@ duckdb::CatalogEntry* SchemaEntry::FindTable(const std::string& table_name) {
   if (const auto found = entries_.find(folded); found != entries_.end()) return found->second.get();
   if (auto* entry = FindVirtual(folded)) return entry;
   const auto table = run_.view->catalog->FindTable(name, table_name);
-  if (table == nullptr || !CanRead(run_.identity(), *table)) return nullptr;
+  if (table == nullptr) {
+    const auto view = run_.view->catalog->FindView(name, table_name);
+    if (view == nullptr) return nullptr;
+    return (entries_[folded] = MakeViewEntry(catalog, *this, *view, *run_.view->catalog)).get();
+  }
+  if (!CanRead(run_.identity(), *table)) return nullptr;
   return (entries_[folded] = MakeTableEntry(catalog, *this, table)).get();
 }
 
@@ -70,6 +76,11 @@ void SchemaEntry::Scan(duckdb::ClientContext&, duckdb::CatalogType type, const s
 }
 
 void SchemaEntry::Scan(duckdb::CatalogType type, const std::function<void(duckdb::CatalogEntry&)>& callback) {
+  if (type == duckdb::CatalogType::VIEW_ENTRY) {
+    for (const auto& view : run_.view->catalog->Views(name)) {
+      if (auto* entry = FindTable(view->name)) callback(*entry);
+    }
+  }
   if (type != duckdb::CatalogType::TABLE_ENTRY) return;
   for (const auto& table : run_.view->catalog->Tables(name)) {
     if (auto* entry = FindTable(table->name)) callback(*entry);

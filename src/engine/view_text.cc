@@ -1,0 +1,327 @@
+// Rewrites the tables of a view's SELECT, and prints them again with the names of the day.
+#include "engine/view_text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "catalog/sql_text.h"
+#include "duckdb/parser/common_table_expression_info.hpp"
+#include "duckdb/parser/expression/columnref_expression.hpp"
+#include "duckdb/parser/expression/constant_expression.hpp"
+#include "duckdb/parser/expression/star_expression.hpp"
+#include "duckdb/parser/expression/subquery_expression.hpp"
+#include "duckdb/parser/parsed_expression_iterator.hpp"
+#include "duckdb/parser/query_node/list.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
+#include "duckdb/parser/tableref/list.hpp"
+#include "engine/bridge/run_state.h"
+
+namespace kalamdb::engine {
+namespace {
+
+using duckdb::ExpressionClass;
+using duckdb::ParsedExpression;
+using duckdb::TableRef;
+using duckdb::TableReferenceType;
+using ExpressionPtr = duckdb::unique_ptr<ParsedExpression>;
+
+constexpr std::array<std::string_view, 5> kSystemColumns = {"_seq", "_updated", "_deleted", "_version", "_user_id"};
+
+// What a query node says about the tables that stand directly in its FROM.
+struct NodeScope {
+  bool all_columns = false;               // `*`, NATURAL, PIVOT …: each of them
+  std::set<std::string> starred;          // folded aliases of `t.*`
+  std::vector<duckdb::StarExpression*> stars;
+};
+
+// Visits a whole tree in two rounds: which names it mentions, then its tables.
+class ViewWriter {
+ public:
+  ViewWriter(std::string default_namespace, const catalog::Snapshot& snapshot) : default_namespace_(std::move(default_namespace)), snapshot_(snapshot) {}
+
+  Result<ViewText> Write(const duckdb::SQLStatement& select) {
+    auto copy = select.Copy();
+    duckdb::QueryNode& node = *copy->Cast<duckdb::SelectStatement>().node;
+    Node(node);
+    if (error_) return *std::move(error_);
+    collecting_ = false;
+    Node(node);
+    if (error_) return *std::move(error_);
+    ViewText text;
+    text.select_sql = copy->ToString();
+    for (const auto& [table, columns] : tables_) text.tables.emplace_back(TableId(table), std::vector<ColumnId>(columns.begin(), columns.end()));
+    text.views.assign(views_.begin(), views_.end());
+    return text;
+  }
+
+ private:
+  void Refuse(std::string what) {
+    if (!error_) error_ = Error{ErrorCode::kUnsupported, std::move(what)};
+  }
+  void CheckName(const std::string& name) {
+    if (name.starts_with('#')) Refuse("a name that begins with # is not offered in a view: " + name);
+  }
+
+  // --- expressions ---
+  void Expression(ExpressionPtr& expression, NodeScope& scope) {
+    if (!expression || error_) return;
+    CheckName(expression->GetAlias());
+    switch (expression->GetExpressionClass()) {
+      case ExpressionClass::COLUMN_REF: Column(expression->Cast<duckdb::ColumnRefExpression>()); break;
+      case ExpressionClass::STAR: Star(expression->Cast<duckdb::StarExpression>(), scope); break;
+      case ExpressionClass::POSITIONAL_REFERENCE: scope.all_columns = true; break;
+      case ExpressionClass::SUBQUERY: Node(*expression->Cast<duckdb::SubqueryExpression>().subquery->node); break;
+      default: break;
+    }
+    duckdb::ParsedExpressionIterator::EnumerateChildren(*expression, [&](ExpressionPtr& child) { Expression(child, scope); });
+  }
+  void Expressions(duckdb::vector<ExpressionPtr>& list, NodeScope& scope) {
+    for (auto& expression : list) Expression(expression, scope);
+  }
+  void Column(duckdb::ColumnRefExpression& column) {
+    if (collecting_) {
+      for (const auto& name : column.column_names) CheckName(name);
+      // Behind each name may stand fields of a struct: any of them may be the column.
+      for (const auto& name : column.column_names) names_.insert(row::FoldName(name));
+      return;
+    }
+    // `namespace.table.column`: the table is a subquery now, which has no namespace.
+    if (column.column_names.size() >= 3 && unqualified_.contains({row::FoldName(column.column_names[0]), row::FoldName(column.column_names[1])})) {
+      column.column_names.erase(column.column_names.begin());
+    }
+  }
+  void Star(duckdb::StarExpression& star, NodeScope& scope) {
+    scope.stars.push_back(&star);
+    if (star.relation_name.empty()) {
+      scope.all_columns = true;
+    } else {
+      scope.starred.insert(row::FoldName(star.relation_name));
+    }
+  }
+
+  // --- query nodes ---
+  void Node(duckdb::QueryNode& node) {
+    if (error_) return;
+    const size_t depth = visible_.size();
+    for (auto& entry : node.cte_map.map) {
+      CheckName(entry.first);
+      Node(*entry.second->query->node);
+      visible_.push_back(row::FoldName(entry.first));
+    }
+    NodeScope scope;
+    duckdb::ParsedExpressionIterator::EnumerateQueryNodeModifiers(node, [&](ExpressionPtr& child) { Expression(child, scope); });
+    switch (node.type) {
+      case duckdb::QueryNodeType::SELECT_NODE: Select(node.Cast<duckdb::SelectNode>(), scope); break;
+      case duckdb::QueryNodeType::SET_OPERATION_NODE: {
+        auto& set = node.Cast<duckdb::SetOperationNode>();
+        Node(*set.left);
+        Node(*set.right);
+        break;
+      }
+      case duckdb::QueryNodeType::RECURSIVE_CTE_NODE: {
+        auto& cte = node.Cast<duckdb::RecursiveCTENode>();
+        Node(*cte.left);
+        visible_.push_back(row::FoldName(cte.ctename));
+        Node(*cte.right);
+        break;
+      }
+      case duckdb::QueryNodeType::CTE_NODE: {
+        auto& cte = node.Cast<duckdb::CTENode>();
+        Node(*cte.query);
+        visible_.push_back(row::FoldName(cte.ctename));
+        Node(*cte.child);
+        break;
+      }
+      default: Refuse("this query is not offered in a view");
+    }
+    visible_.resize(depth);
+  }
+
+  void Select(duckdb::SelectNode& select, NodeScope& scope) {
+    Expressions(select.select_list, scope);
+    Expression(select.where_clause, scope);
+    Expressions(select.groups.group_expressions, scope);
+    Expression(select.having, scope);
+    Expression(select.qualify, scope);
+    Tables(select.from_table, scope);
+  }
+
+  // --- tables ---
+  void Tables(duckdb::unique_ptr<TableRef>& table, NodeScope& scope) {
+    if (!table || error_) return;
+    FindWhatReadsAll(*table, scope);
+    Table(table, scope);
+  }
+  static void FindWhatReadsAll(TableRef& table, NodeScope& scope) {
+    if (table.type == TableReferenceType::PIVOT) scope.all_columns = true;
+    if (table.type != TableReferenceType::JOIN) return;
+    auto& join = table.Cast<duckdb::JoinRef>();
+    if (join.ref_type == duckdb::JoinRefType::NATURAL) scope.all_columns = true;
+    FindWhatReadsAll(*join.left, scope);
+    FindWhatReadsAll(*join.right, scope);
+  }
+  void Table(duckdb::unique_ptr<TableRef>& table, NodeScope& scope) {
+    if (!table || error_) return;
+    CheckName(table->alias);
+    for (const auto& name : table->column_name_alias) CheckName(name);
+    switch (table->type) {
+      case TableReferenceType::BASE_TABLE: return BaseTable(table, scope);
+      case TableReferenceType::SUBQUERY: return Node(*table->Cast<duckdb::SubqueryRef>().subquery->node);
+      case TableReferenceType::JOIN: {
+        auto& join = table->Cast<duckdb::JoinRef>();
+        for (const auto& name : join.using_columns) names_.insert(row::FoldName(name));
+        Table(join.left, scope);
+        Table(join.right, scope);
+        return Expression(join.condition, scope);
+      }
+      case TableReferenceType::EXPRESSION_LIST: {
+        for (auto& list : table->Cast<duckdb::ExpressionListRef>().values) Expressions(list, scope);
+        return;
+      }
+      case TableReferenceType::TABLE_FUNCTION: return Expression(table->Cast<duckdb::TableFunctionRef>().function, scope);
+      case TableReferenceType::PIVOT: {
+        auto& pivot = table->Cast<duckdb::PivotRef>();
+        Expressions(pivot.aggregates, scope);
+        NodeScope source{.all_columns = true};
+        return Table(pivot.source, source);
+      }
+      case TableReferenceType::EMPTY_FROM: return;
+      default: return Refuse("this kind of table is not offered in a view");
+    }
+  }
+
+  void BaseTable(duckdb::unique_ptr<TableRef>& table, NodeScope& scope) {
+    auto& base = table->Cast<duckdb::BaseTableRef>();
+    if (base.schema_name.empty() && std::find(visible_.begin(), visible_.end(), row::FoldName(base.table_name)) != visible_.end()) return;
+    const std::string ns = base.schema_name.empty() ? default_namespace_ : base.schema_name;
+    if (collecting_) {
+      if (base.alias.empty()) unqualified_.insert({row::FoldName(ns), row::FoldName(base.table_name)});
+      return;
+    }
+    auto inner = duckdb::make_uniq<duckdb::SelectNode>();
+    auto from = duckdb::make_uniq<duckdb::BaseTableRef>();
+    const std::string alias = base.alias.empty() ? base.table_name : base.alias;
+    const std::string folded = row::FoldName(alias);
+    const bool all = scope.all_columns || scope.starred.contains(folded) || names_.contains(folded) || !base.column_name_alias.empty();
+    if (const auto found = snapshot_.FindTable(ns, base.table_name)) {
+      from->table_name = "#t" + std::to_string(found->id.value);
+      SelectColumns(*found, all, scope, inner->select_list);
+    } else if (const auto view = snapshot_.FindView(ns, base.table_name)) {
+      from->table_name = "#v" + std::to_string(view->id);
+      views_.insert(view->id);
+      for (const std::string& name : view->column_names) {
+        if (all || names_.contains(row::FoldName(name))) inner->select_list.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(name));
+      }
+    } else {
+      return Refuse("a view over " + ns + "." + base.table_name + " is not offered");
+    }
+    if (inner->select_list.empty()) {  // only the number of rows counts
+      inner->select_list.push_back(duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::BOOLEAN(true)));
+      inner->select_list.back()->SetAlias("_");
+    }
+    inner->from_table = std::move(from);
+    auto statement = duckdb::make_uniq<duckdb::SelectStatement>();
+    statement->node = std::move(inner);
+    auto subquery = duckdb::make_uniq<duckdb::SubqueryRef>(std::move(statement), alias);
+    subquery->column_name_alias = base.column_name_alias;
+    subquery->sample = std::move(base.sample);
+    table = std::move(subquery);
+  }
+
+  void SelectColumns(const catalog::Table& table, bool all, NodeScope& scope, duckdb::vector<ExpressionPtr>& list) {
+    auto& columns = tables_[table.id.value];
+    const auto select = [&](std::string name, const std::string& as) {
+      list.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(std::move(name)));
+      list.back()->SetAlias(as);
+    };
+    for (const row::Column& column : table.schema()->columns()) {
+      const bool mentioned = names_.contains(row::FoldName(column.name));
+      if (!mentioned && (!all || column.hidden)) continue;
+      columns.insert(column.id);
+      select("#c" + std::to_string(table.id.value) + "." + std::to_string(column.id.value), column.name);
+      if (column.hidden) HideFromStars(column.name, scope);
+    }
+    for (const std::string_view name : kSystemColumns) {
+      if (!names_.contains(row::FoldName(name))) continue;
+      select(std::string(name), std::string(name));
+      HideFromStars(std::string(name), scope);
+    }
+  }
+
+  // Columns that `*` does not show, though they stand in the subquery now.
+  static void HideFromStars(const std::string& name, NodeScope& scope) {
+    for (auto* star : scope.stars) {
+      if (star->columns || star->expr) continue;
+      star->exclude_list.insert(duckdb::QualifiedColumnName(name));
+    }
+  }
+
+  const std::string default_namespace_;
+  const catalog::Snapshot& snapshot_;
+  bool collecting_ = true;
+  std::optional<Error> error_;
+  std::vector<std::string> visible_;                          // folded names of CTEs in scope
+  std::set<std::string> names_;                               // folded names that are mentioned anywhere
+  std::set<std::pair<std::string, std::string>> unqualified_;  // folded namespace and name of tables without an alias
+  std::map<uint32_t, std::set<ColumnId>> tables_;
+  std::set<uint32_t> views_;
+};
+
+// "12.3" → {12, 3}; "12" → {12, 0}.
+std::optional<std::pair<uint32_t, int32_t>> ParseNumbers(std::string_view text) {
+  std::pair<uint32_t, int32_t> numbers{0, 0};
+  const char* const end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, numbers.first);
+  if (first.ec != std::errc()) return std::nullopt;
+  if (first.ptr == end) return numbers;
+  if (*first.ptr != '.') return std::nullopt;
+  const auto second = std::from_chars(first.ptr + 1, end, numbers.second);
+  if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
+  return numbers;
+}
+
+std::string Quoted(const std::string& name) { return duckdb::KeywordHelper::WriteQuoted(name, '"'); }
+
+std::string Qualified(const std::string& ns, const std::string& name) { return std::string(kCatalogName) + "." + Quoted(ns) + "." + Quoted(name); }
+
+Result<std::string> NameOf(std::string_view name, const catalog::Snapshot& snapshot) {
+  const auto numbers = ParseNumbers(name.substr(2));
+  if (!numbers) return Error{ErrorCode::kInternal, "a view names " + std::string(name)};
+  if (name[1] == 'v') {
+    const auto view = snapshot.FindView(numbers->first);
+    if (view == nullptr) return Error{ErrorCode::kTableNotFound, "a view that the view reads does not exist"};
+    return Qualified(view->namespace_name, view->name);
+  }
+  const auto table = snapshot.FindTable(TableId(numbers->first));
+  if (table == nullptr) return Error{ErrorCode::kTableNotFound, "a table that the view reads does not exist"};
+  if (name[1] == 't') return Qualified(table->namespace_name, table->name);
+  const auto ordinal = table->schema()->FindById(ColumnId(numbers->second));
+  if (!ordinal) return Error{ErrorCode::kColumnNotFound, "a column that the view reads was dropped"};
+  return Quoted(table->schema()->column(*ordinal).name);
+}
+
+}  // namespace
+
+Result<ViewText> MakeViewText(const duckdb::SQLStatement& select, const std::string& default_namespace, const catalog::Snapshot& snapshot) {
+  return ViewWriter(default_namespace, snapshot).Write(select);
+}
+
+Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::Snapshot& snapshot) {
+  std::string text;
+  for (size_t at = 0; at < select_sql.size();) {
+    const catalog::SqlPart part = catalog::NextPart(select_sql, at);
+    at += part.text.size();
+    const std::string name = part.kind == catalog::SqlPart::Kind::kQuotedName ? catalog::Unquote(part.text) : std::string();
+    if (name.size() > 2 && name[0] == '#') {
+      ASSIGN_OR_RETURN(const std::string now, NameOf(name, snapshot));
+      text += now;
+    } else {
+      text += part.text;
+    }
+  }
+  return text;
+}
+
+}  // namespace kalamdb::engine
