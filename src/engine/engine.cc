@@ -12,6 +12,7 @@
 #include "engine/front/parse_cache.h"
 #include "engine/front/rights.h"
 #include "engine/front/statement.h"
+#include "engine/live/live_compiler.h"
 #include "row/schema.h"
 
 namespace kalamdb::engine {
@@ -41,6 +42,8 @@ class EngineOfDuckDb final : public Engine {
   Status Start(const Clock* clock, Metrics* metrics, Logger* logger) {
     ASSIGN_OR_RETURN(bridge_, Bridge::Open(options_, database_, clock, &ids_, metrics, logger));
     expressions_ = std::make_unique<Expressions>(bridge_.get());
+    live_parts_ = std::make_shared<LiveParts>(LiveParts::Services{
+        .instance = [bridge = bridge_.get()] { return bridge->instance(); }, .runner = &bridge_->runner(), .database = database_, .clock = clock});
     commands_ = {.options = &options_,
                  .database = database_,
                  .expressions = expressions_.get(),
@@ -219,6 +222,7 @@ class EngineOfDuckDb final : public Engine {
   IdGenerators ids_;
   ParseCache parses_;
   std::unique_ptr<Bridge> bridge_;
+  LivePartsPtr live_parts_;
   std::unique_ptr<Expressions> expressions_;
   CommandServices commands_;
   std::atomic<DependentSubscriptions*> dependents_{nullptr};
@@ -266,7 +270,12 @@ Result<StatementResult> EngineOfDuckDb::RunCommand(const Statement& statement, c
   return std::visit(CommandRunner{*this, context, sink}, *statement.command());
 }
 
-Result<LiveSelectPtr> EngineOfDuckDb::CompileLive(std::string_view, const ExecuteContext&) { return Error{ErrorCode::kUnsupported, "live queries are not offered yet"}; }
+Result<LiveSelectPtr> EngineOfDuckDb::CompileLive(std::string_view sql, const ExecuteContext& context) {
+  if (sql.size() > options_.sql_bytes) {
+    return Error{ErrorCode::kTooLarge, "the text has " + std::to_string(sql.size()) + " bytes, limits.sql_bytes are " + std::to_string(options_.sql_bytes)};
+  }
+  return CompileLiveSelect(sql, context, live_parts_);
+}
 
 }  // namespace
 

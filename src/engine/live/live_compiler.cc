@@ -9,7 +9,7 @@
 #include "duckdb/parser/statement/select_statement.hpp"
 #include "duckdb/parser/tableref/basetableref.hpp"
 #include "engine/access.h"
-#include "engine/bridge/chunk_codec.h"
+#include "engine/front/parameters.h"
 #include "engine/front/statement.h"
 #include "engine/live/compiled_live_select.h"
 #include "engine/live/live_binding.h"
@@ -49,35 +49,6 @@ Result<catalog::TablePtr> FindTable(const duckdb::BaseTableRef& from, const Stat
       Error{ErrorCode::kTableNotFound, "table " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(from.table_name) + " does not exist"}.At(position));
 }
 
-// One value without a type asked.
-Result<duckdb::Value> NaturalValue(const row::JsonParam& param) {
-  using Kind = row::JsonParam::Kind;
-  row::TypeKind kind = row::TypeKind::kText;
-  switch (param.kind) {
-    case Kind::kNull: return duckdb::Value();
-    case Kind::kBool: kind = row::TypeKind::kBoolean; break;
-    case Kind::kInteger: kind = row::TypeKind::kBigInt; break;
-    case Kind::kNumber: kind = row::TypeKind::kDouble; break;
-    default: return duckdb::Value(param.text);
-  }
-  ASSIGN_OR_RETURN(const row::Value value, row::ParamToValue(param, row::Type::Of(kind)));
-  return ToEngineValue(row::Type::Of(kind), value);
-}
-
-Result<duckdb::Value> ValueOf(const row::JsonParam& param, const duckdb::LogicalType& asked) {
-  if (param.kind == row::JsonParam::Kind::kNull) return duckdb::Value(asked);
-  Error failure{ErrorCode::kTypeMismatch, "the value is no " + asked.ToString()};
-  if (const auto type = FromEngineType(asked)) {
-    auto value = row::ParamToValue(param, *type);
-    if (value.ok()) return ToEngineValue(*type, *value);
-    failure = std::move(value).error();
-  }
-  duckdb::Value cast;
-  std::string ignored;
-  if (duckdb::Value(param.text).DefaultTryCastAs(asked, cast, &ignored)) return cast;
-  return failure;
-}
-
 bool IsAsked(const duckdb::LogicalType& type) {
   switch (type.id()) {
     case duckdb::LogicalTypeId::INVALID:
@@ -114,7 +85,7 @@ class ParameterFiller {
     if (context_.params == nullptr || number > context_.params->size()) return Error{ErrorCode::kInvalidParameter, "parameter $" + name + " is missing"};
     const row::JsonParam& param = (*context_.params)[number - 1];
     const auto found = types_.find(name);
-    auto value = found != types_.end() && IsAsked(found->second) ? ValueOf(param, found->second) : NaturalValue(param);
+    auto value = found != types_.end() && IsAsked(found->second) ? TypedValue(param, found->second) : NaturalValue(param);
     if (value.ok()) return value;
     return Error{ErrorCode::kInvalidParameter, "parameter $" + name + ": " + value.error().message};
   }
