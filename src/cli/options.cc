@@ -51,6 +51,7 @@ storage::DatabaseOptions DatabaseOptionsOf(const Config& config, const MemoryPla
 
 engine::EngineOptions EngineOptionsOf(const Config& config, const MemoryPlan& memory) {
   engine::EngineOptions options;
+  options.data_dir = config.Text("server.data_dir");
   options.memory_bytes = memory.engine;
   options.threads = Cores();
   options.spill_directory = TempDir(config);
