@@ -1,0 +1,50 @@
+// The load generator: `kalam-load SCENARIO [--name value …]` prints one JSON object; ends with 1 where a check failed.
+#include <cstdio>
+#include <string>
+
+#include "kalam_scenarios.h"
+#include "load_args.h"
+#include "load_stats.h"
+#include "peer_scenarios.h"
+#include "raw_loops.h"
+
+namespace {
+
+using namespace kalamdb::bench;
+
+struct Scenario {
+  const char* name;
+  void (*run)(const LoadArgs&, LoadStats*);
+};
+constexpr Scenario kScenarios[] = {
+    {"health", RunHealth},
+    {"insert", RunInsert},
+    {"select", RunSelect},
+    {"live", RunLive},
+    {"fdatasync", RunFdatasync},
+    {"pg-insert", RunPostgresInsert},
+    {"pg-select", RunPostgresSelect},
+    {"pg-live", RunPostgresNotify},
+    {"redis-get", RunRedisGet},
+    {"redis-live", RunRedisPublish},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string name = argc > 1 ? argv[1] : "";
+  const LoadArgs args(argc, argv);
+  if (name == "echo-server") return RunEchoServer(args);
+  for (const Scenario& scenario : kScenarios) {
+    if (name != scenario.name) continue;
+    LoadStats stats(name, static_cast<int>(args.Number("connections", 1)));
+    stats.Watch(static_cast<int>(args.Number("pid", 0)));
+    scenario.run(args, &stats);
+    std::puts(stats.Json().c_str());
+    return stats.failed() ? 1 : 0;
+  }
+  std::fputs("usage: kalam-load SCENARIO [--name value …]\nscenarios: echo-server", stderr);
+  for (const Scenario& scenario : kScenarios) std::fprintf(stderr, " %s", scenario.name);
+  std::fputs("\n", stderr);
+  return 2;
+}
