@@ -98,7 +98,13 @@ Status Instance::Start() {
   RETURN_IF_ERROR(OpenStorage());
   hashing_.Start();
   RETURN_IF_ERROR(OpenUsers());
-  hub_ = live::Hub::Create(HubOptionsOf(config_), engine_.get(), database_.get(), &clock_, &metrics_, logger_);
+  live::HubOptions hub_options = HubOptionsOf(config_);
+  hub_options.role_of = [users = users_.get()](UserId id) -> std::optional<auth::Role> {
+    const auth::UserPtr user = users->FindById(id);
+    if (user == nullptr) return std::nullopt;
+    return user->role;
+  };
+  hub_ = live::Hub::Create(std::move(hub_options), engine_.get(), database_.get(), &clock_, &metrics_, logger_);
   engine_->SetDependents(hub_.get());
   database_->Connect(engine_->cold_file_format(), hub_.get());
   MakeServices();
