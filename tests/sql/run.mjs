@@ -67,7 +67,12 @@ class Session {
     for (const rule of this.config.rewrite ?? []) sql = sql.replace(new RegExp(rule.match, 'g'), rule.to);
     switch (word) {
       case 'name': case 'description': case 'group': case 'hash-threshold': if (word === 'hash-threshold') this.hashThreshold = Number(rest[0]); return 0;
-      case 'namespace': this.namespace = rest[0]; this.client.namespace = rest[0]; await this.root.ok(`CREATE NAMESPACE IF NOT EXISTS ${rest[0]}`); return 0;
+      case 'namespace':
+        this.namespace = undefined;
+        await this.root.ok(`CREATE NAMESPACE IF NOT EXISTS ${rest[0]}`);
+        this.namespace = rest[0];
+        this.client.namespace = rest[0];
+        return 0;
       case 'connection': this.use(rest[0]); return 0;
       case 'user':
         if (!this.clients.has(rest[0])) this.clients.set(rest[0], await this.root.newUser(rest[0], rest[1] ?? 'user'));
