@@ -116,7 +116,16 @@ class StatementBuilder {
     return {};
   }
 
-  // The text for the engine's parser: its reserved word `default` may be a namespace of ours.
+  // Words that the engine's grammar reserves and ours does not: the namespace `default`, and a column called `at`.
+  bool NeedsQuotes(size_t i) const {
+    const Token& token = sql_.tokens[i];
+    const auto next_is = [&](const char* symbol) { return i + 1 < end_ && sql_.IsSymbol(sql_.tokens[i + 1], symbol); };
+    if (sql_.IsWord(token, "default")) return next_is(".");
+    if (!sql_.IsWord(token, "at") || next_is("(")) return false;
+    return i + 1 >= end_ || !sql_.IsWord(sql_.tokens[i + 1], "time");
+  }
+
+  // The text for the engine's parser.
   Status MakeEngineText() {
     const uint32_t from = sql_.tokens[begin_].begin;
     std::string& text = statement_->engine_text_;
@@ -126,12 +135,13 @@ class StatementBuilder {
       if (i + 2 < end_ && sql_.IsWord(token, "at") && sql_.IsSymbol(sql_.tokens[i + 1], "(") && sql_.IsWord(sql_.tokens[i + 2], "seq")) {
         return Error{ErrorCode::kUnsupported, "reading at an earlier point (AT) is not offered yet"};
       }
-      if (i + 1 >= end_ || !sql_.IsWord(token, "default") || !sql_.IsSymbol(sql_.tokens[i + 1], ".")) continue;
+      if (!NeedsQuotes(i)) continue;
       text += sql_.text.substr(copied, token.begin - copied);
       const int64_t position = PositionOf(text, text.size());
+      const std::string word = sql_.Value(token);
       statement_->inserted_.push_back(position);
-      statement_->inserted_.push_back(position + 8);
-      text += "\"default\"";
+      statement_->inserted_.push_back(position + static_cast<int64_t>(word.size()) + 1);
+      text += "\"" + word + "\"";
       copied = token.end;
     }
     text += sql_.text.substr(copied, sql_.tokens[end_ - 1].end - copied);

@@ -82,6 +82,12 @@ TEST(Script, DescribesStatements) {
   EXPECT_EQ(One("select ?, ?")->parameters(), (std::vector<uint32_t>{1, 2}));
 }
 
+TEST(Script, WordsOfTheEngineThatAreNamesHere) {
+  EXPECT_EQ(One("SELECT id, at FROM default.t WHERE at > 5 ORDER BY at")->query_type(), QueryType::kSelect);
+  EXPECT_EQ(One("SELECT now() AT TIME ZONE 'UTC'")->query_type(), QueryType::kSelect);
+  EXPECT_EQ(ErrorOf("SELECT at, at FROM FROM").position, 20);
+}
+
 TEST(Script, TablesAStatementNames) {
   const StatementPtr select = One("with a as (select * from x), x as (select 1) select * from a, ns.y where id in (select id from z limit (select 1 from x))");
   ASSERT_NE(select, nullptr);
