@@ -12,6 +12,7 @@
 #include "engine/front/parse_cache.h"
 #include "engine/front/rights.h"
 #include "engine/front/statement.h"
+#include "engine/front/view_ddl.h"
 #include "engine/live/live_compiler.h"
 #include "row/schema.h"
 
@@ -246,8 +247,8 @@ struct EngineOfDuckDb::CommandRunner {
   Result<StatementResult> operator()(const Describe& c) const { return RunDescribe(engine.commands_, c, context, sink); }
   Result<StatementResult> operator()(const Show& c) const { return RunShow(engine.commands_, c, context, sink); }
   Result<StatementResult> operator()(const CopyTable& c) const { return RunCopy(engine.commands_, c, context, sink); }
-  Result<StatementResult> operator()(const CreateView&) const { return NoViews("CREATE VIEW"); }
-  Result<StatementResult> operator()(const DropView&) const { return NoViews("DROP VIEW"); }
+  Result<StatementResult> operator()(const CreateView& c) const { return RunCreateView(engine.commands_, c, context); }
+  Result<StatementResult> operator()(const DropView& c) const { return RunDropView(engine.commands_, c, context); }
   Result<StatementResult> operator()(const Unsupported& c) const { return Error{ErrorCode::kUnsupported, c.what, c.hint}; }
   Result<StatementResult> operator()(const UseNamespace&) const { return Elsewhere(); }
   Result<StatementResult> operator()(const StorageJob&) const { return Elsewhere(); }
@@ -256,10 +257,6 @@ struct EngineOfDuckDb::CommandRunner {
   Result<StatementResult> operator()(const DropUser&) const { return Elsewhere(); }
   Result<StatementResult> operator()(const ExecuteAs&) const { return Elsewhere(); }
 
-  Result<StatementResult> NoViews(const char* what) const {
-    RETURN_IF_ERROR(CheckAdmin(context.identity, what));
-    return Error{ErrorCode::kUnsupported, "views are not offered yet"};
-  }
   static Result<StatementResult> Elsewhere() { return Error{ErrorCode::kInternal, "a statement of the service reached the engine"}; }
 };
 

@@ -3,6 +3,7 @@
 
 #include "engine/front/ddl.h"
 #include "engine/front/rights.h"
+#include "engine/front/view_ddl.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -78,26 +79,37 @@ Status CheckSubscriptions(const CommandServices& services, const catalog::Table&
   return {};
 }
 
-// Views that name a dropped column refuse it, or go with CASCADE.
-Status CollectViews(const catalog::Snapshot& snapshot, const catalog::Table& old, const catalog::AlterResult& altered, std::vector<catalog::Change>* changes, std::string* names) {
-  for (const auto& view : snapshot.ViewsOn(old.id)) {
-    for (const auto& [table, columns] : view->depends_on_tables) {
-      if (table != old.id) continue;
-      for (const ColumnId id : columns) {
-        if (!Contains(altered.dropped, id)) continue;
-        if (!Contains(altered.cascaded, id)) {
-          return Error{ErrorCode::kDependentObjects, "view " + view->namespace_name + "." + view->name + " names a column that would be dropped", "Drop the view first, or say CASCADE."};
-        }
-        catalog::Change change;
-        change.kind = catalog::Change::Kind::kDropView;
-        change.view = view;
-        changes->push_back(std::move(change));
-        *names += (names->empty() ? "" : ", ") + view->namespace_name + "." + view->name;
-        break;
-      }
-    }
+bool NamesAny(const catalog::View& view, TableId table, const std::vector<ColumnId>& columns) {
+  for (const auto& [id, named] : view.depends_on_tables) {
+    if (id == table && std::any_of(named.begin(), named.end(), [&](ColumnId column) { return Contains(columns, column); })) return true;
   }
+  return false;
+}
+
+// Views that name a dropped column refuse it, or go with CASCADE, and with them the views over them.
+Status CollectViews(const catalog::Snapshot& snapshot, const catalog::Table& old, const catalog::AlterResult& altered, std::vector<catalog::ViewPtr>* going) {
+  std::vector<ColumnId> kept = altered.dropped;
+  std::erase_if(kept, [&](ColumnId id) { return Contains(altered.cascaded, id); });
+  for (const auto& view : snapshot.ViewsOn(old.id)) {
+    if (NamesAny(*view, old.id, kept)) {
+      return Error{ErrorCode::kDependentObjects, "view " + NamesOf({view}) + " names a column that would be dropped", "Drop the view first, or say CASCADE."};
+    }
+    if (NamesAny(*view, old.id, altered.dropped)) going->push_back(view);
+  }
+  *going = WithViewsOver(snapshot, std::move(*going));
   return {};
+}
+
+// Views over retyped columns, and views over them, must bind with the new types.
+Status CheckViews(const CommandServices& services, const catalog::Snapshot& snapshot, const catalog::Table& old, const catalog::AlterResult& altered,
+                  const std::vector<catalog::ViewPtr>& going, const std::vector<catalog::Change>& changes, const ExecuteContext& context) {
+  std::vector<catalog::ViewPtr> touched;
+  for (const auto& view : snapshot.ViewsOn(old.id)) {
+    if (NamesAny(*view, old.id, altered.retyped)) touched.push_back(view);
+  }
+  touched = WithViewsOver(snapshot, std::move(touched));
+  std::erase_if(touched, [&](const catalog::ViewPtr& view) { return std::find(going.begin(), going.end(), view) != going.end(); });
+  return CheckViewsBind(services, touched, changes, context);
 }
 
 StatementResult Altered(const catalog::Table& table, Seq seq, std::string message) {
@@ -134,18 +146,20 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
   RETURN_IF_ERROR(CheckNoNulls(services, view, *old, altered));
   RETURN_IF_ERROR(CheckSubscriptions(services, *old, altered));
   std::vector<catalog::Change> changes;
-  std::string views;
-  RETURN_IF_ERROR(CollectViews(*view->catalog, *old, altered, &changes, &views));
+  std::vector<catalog::ViewPtr> going;
+  RETURN_IF_ERROR(CollectViews(*view->catalog, *old, altered, &going));
+  for (const auto& gone : going) changes.push_back(DropOf(gone));
   RETURN_IF_ERROR(CheckChecks(services, altered));
   catalog::Change change;
   change.kind = catalog::Change::Kind::kPutTable;
   change.table = altered.table;
   change.expected_version = old->version();
   changes.push_back(std::move(change));
+  RETURN_IF_ERROR(CheckViews(services, *view->catalog, *old, altered, going, changes, context));
   ASSIGN_OR_RETURN(const Seq seq, CommitCatalog(services, std::move(changes), context, retry));
   std::string message = "Table " + altered.table->QualifiedName() + " altered, version " + std::to_string(altered.table->version().value);
   for (const std::string& check : altered.dropped_checks) message += "; CHECK " + check + " dropped";
-  if (!views.empty()) message += "; view " + views + " dropped";
+  if (!going.empty()) message += "; view " + NamesOf(going) + " dropped";
   return Altered(*altered.table, seq, std::move(message));
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/front/rights.h"
+#include "engine/front/view_ddl.h"
 #include "row/schema.h"
 
 namespace kalamdb::engine {
@@ -151,14 +152,9 @@ Result<StatementResult> RunDropTable(const CommandServices& services, const Drop
       return std::move(table).error();
     }
     std::vector<Change> changes;
-    std::string views;
-    for (const auto& view : snapshot->ViewsOn((*table)->id)) {
-      views += (views.empty() ? "" : ", ") + Shown(view->namespace_name) + "." + Shown(view->name);
-      Change change;
-      change.kind = Change::Kind::kDropView;
-      change.view = view;
-      changes.push_back(std::move(change));
-    }
+    const auto going = WithViewsOver(*snapshot, snapshot->ViewsOn((*table)->id));
+    const std::string views = NamesOf(going);
+    for (const auto& view : going) changes.push_back(DropOf(view));
     if (!views.empty() && !command.cascade) {
       return Error{ErrorCode::kDependentObjects, "table " + (*table)->QualifiedName() + " is named by view " + views, "Drop the view first, or say CASCADE."};
     }

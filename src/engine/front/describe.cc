@@ -3,6 +3,7 @@
 #include "engine/front/ddl.h"
 #include "engine/front/result_table.h"
 #include "engine/front/rights.h"
+#include "engine/front/view_ddl.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -82,6 +83,9 @@ Result<StatementResult> RunDescribe(const CommandServices& services, const Descr
   const std::string folded = row::FoldName(NamespaceOf(command.name, context));
   if (!command.history && !command.version && (folded == row::FoldName("system") || folded == row::FoldName("information_schema"))) {
     return services.run_sql("DESCRIBE SELECT * FROM " + catalog::QuoteIdentifier(folded) + "." + catalog::QuoteIdentifier(command.name.name), context, sink);
+  }
+  if (const auto described = view->catalog->FindView(NamespaceOf(command.name, context), command.name.name); described != nullptr && !command.history && !command.version) {
+    return DescribeView(services, *described, context, sink);
   }
   ASSIGN_OR_RETURN(const catalog::TablePtr table, FindReadableTable(*view->catalog, command.name, context));
   Result<StatementResult> result = Error{};

@@ -1,0 +1,29 @@
+// CREATE VIEW, DROP VIEW, DESCRIBE of a view, and what other changes of the catalog owe to views.
+//
+// Thread-safe. All block: workers only.
+#pragma once
+
+#include <vector>
+
+#include "catalog/snapshot.h"
+#include "engine/front/ddl.h"
+
+namespace kalamdb::engine {
+
+Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command, const ExecuteContext& context);
+Result<StatementResult> RunDropView(const CommandServices& services, const DropView& command, const ExecuteContext& context);
+// The shape of DESCRIBE, with what a view does not have as NULL.
+Result<StatementResult> DescribeView(const CommandServices& services, const catalog::View& view, const ExecuteContext& context, RowSink* sink);
+
+// These views and all views over them, each once: what goes where they go.
+std::vector<catalog::ViewPtr> WithViewsOver(const catalog::Snapshot& snapshot, std::vector<catalog::ViewPtr> views);
+// A change that drops the view.
+catalog::Change DropOf(catalog::ViewPtr view);
+// "app.v, app.w".
+std::string NamesOf(const std::vector<catalog::ViewPtr>& views);
+
+// Whether the views still bind once `changes` are made. Errors: kDependentObjects naming the first that does not.
+Status CheckViewsBind(const CommandServices& services, const std::vector<catalog::ViewPtr>& views, const std::vector<catalog::Change>& changes,
+                      const ExecuteContext& context);
+
+}  // namespace kalamdb::engine
