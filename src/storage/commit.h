@@ -50,6 +50,7 @@ struct WriteSet {
   bool keep_deleted = true;      // DELETED_RETENTION is not `off`: a deleted key keeps its row
 };
 
+class Watch;        // watch.h
 struct BulkCommit;  // bulk.h: segments written beforehand and their watch
 
 // All of it commits or nothing does.
@@ -58,6 +59,8 @@ struct CommitRequest {
   std::vector<catalog::Change> catalog_changes;
   std::vector<std::pair<std::string, std::optional<std::string>>> system_records;  // family `system`
   std::shared_ptr<BulkCommit> bulk;
+  // Of Database::WatchNulls: a NULL that came into one of the columns meanwhile fails the commit (kNotNullViolation).
+  std::vector<std::shared_ptr<Watch>> not_null;
   Durability durability = Durability::kSync;
   size_t ByteSize() const;
 };

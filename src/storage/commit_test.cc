@@ -2,7 +2,9 @@
 #include <atomic>
 #include <thread>
 
+#include "storage/database_core.h"
 #include "storage/storage_fixture.h"
+#include "storage/trim.h"
 
 namespace kalamdb::storage {
 namespace {
@@ -222,6 +224,72 @@ TEST_F(CommitTest, DirectoryInUseOrNewerIsRefused) {
   EXPECT_NE(newer.error().message.find("newer version"), std::string::npos);
   ASSERT_TRUE(WriteFileAtomically(dir_.File("VERSION"), "1\n").ok());
   Open();
+}
+
+TEST_F(CommitTest, set_not_null_with_concurrent_null) {
+  ASSERT_TRUE(Write(1, "a"));
+  auto alter = [&](std::shared_ptr<Watch> watch) {
+    auto next = std::make_shared<catalog::Table>(*table_);
+    std::vector<row::Column> columns = table_->schema()->columns();
+    columns[1].nullable = false;
+    next->schemas.push_back(std::make_shared<row::Schema>(table_->version().Next(), std::move(columns)));
+    next->versions.push_back({.version = next->version(), .changes = "ALTER COLUMN v SET NOT NULL"});
+    next->write_version = next->version();
+    CommitRequest request;
+    request.catalog_changes.push_back(
+        {.kind = catalog::Change::Kind::kPutTable, .table = next, .expected_version = table_->version()});
+    request.not_null = {std::move(watch)};
+    return db_->commits().Run(std::move(request));
+  };
+  auto [view, watch] = db_->WatchNulls(table_->id, ColumnId(2));
+  EXPECT_EQ(*db_->CountNulls(view, *table_, ColumnId(2)), 0u);
+  CommitRequest null = Prepare(2, "x");
+  null.writes[0].changes[0].row =
+      row::EncodeRow(*table_->schema(), row::RowLayout(*table_->schema()), {row::Value::Int(2), row::Value::Null()});
+  ASSERT_EQ(db_->commits().Run(null).kind, Kind::kCommitted);
+  CommitOutcome refused = alter(watch);
+  EXPECT_EQ(refused.kind, Kind::kFailed);
+  EXPECT_EQ(refused.error.code, ErrorCode::kNotNullViolation);
+
+  ASSERT_TRUE(Write(2, "not null"));
+  auto [later_view, later] = db_->WatchNulls(table_->id, ColumnId(2));
+  EXPECT_EQ(*db_->CountNulls(later_view, *table_, ColumnId(2)), 0u);
+  ASSERT_TRUE(Write(3, "b"));
+  CommitRequest planned = Prepare(4, "x");
+  EXPECT_EQ(alter(later).kind, Kind::kCommitted);
+  EXPECT_EQ(db_->commits().Run(planned).kind, Kind::kSchema);
+}
+
+TEST_F(CommitTest, TheLogsFloorIsNeverAPartialAnswer) {
+  ASSERT_TRUE(Write(1, "a"));
+  Seq early = db_->View()->seq;
+  ASSERT_TRUE(Write(1, "b"));
+  Seq floor = db_->View()->seq;
+  ASSERT_TRUE(Write(1, "c"));
+  auto* core = static_cast<DatabaseCore*>(db_.get());
+  ASSERT_TRUE(RaiseLogFloor(core->context(), floor).ok());
+  auto read = [&](Seq from) {
+    ReadViewPtr view = db_->View();
+    size_t entries = 0;
+    Status status = db_->change_log().Read(view, *table_, kSharedUser, from, view->seq, [&](const LoggedChange&) {
+      ++entries;
+      return true;
+    });
+    return status.ok() ? static_cast<int>(entries) : -static_cast<int>(status.error().code == ErrorCode::kSnapshotTooOld);
+  };
+  EXPECT_EQ(read(early), -1);
+  EXPECT_EQ(read(floor), 1);
+  ASSERT_TRUE(db_->store().FlushFamily(kv::Family::kChanges).ok());
+  ASSERT_TRUE(db_->store().CompactRange(kv::Family::kChanges, "", "").ok());
+  size_t left = 0;
+  auto it = db_->store().NewIterator(kv::Family::kChanges, {});
+  for (it->SeekToFirst(); it->Valid(); it->Next()) ++left;
+  EXPECT_EQ(left, 1u);
+  it.reset();
+  Reopen();
+  EXPECT_EQ(db_->change_log().FloorOf(table_->id), floor);
+  EXPECT_EQ(read(early), -1);
+  EXPECT_EQ(read(floor), 1);
 }
 
 TEST_F(CommitTest, TableIdsAreNeverGivenTwice) {

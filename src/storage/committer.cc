@@ -6,11 +6,28 @@
 #include "base/executor.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "row/row_codec.h"
 #include "storage/bulk.h"
 #include "storage/segment_writer.h"
 
 namespace kalamdb::storage {
 namespace {
+
+void LookForNulls(const Commit& commit, Watch& watch) {
+  for (const WriteSet& write : commit.writes) {
+    if (write.table->id != watch.table()) continue;
+    std::optional<size_t> ordinal = write.table->schema()->FindById(watch.null_column());
+    for (const RowChange& change : write.changes) {
+      if (change.kind != ChangeKind::kDelete && ordinal && row::RowIsNull(change.row, *ordinal)) watch.NoteNull();
+    }
+  }
+  if (commit.bulk == nullptr || commit.bulk->table->id != watch.table()) return;
+  for (const SegmentRecord& segment : commit.bulk->segments) {
+    bool none = std::any_of(segment.null_counts.begin(), segment.null_counts.end(),
+                            [&](const auto& entry) { return entry.first == watch.null_column() && entry.second == 0; });
+    if (!none) watch.NoteNull();  // or the count is unknown
+  }
+}
 
 constexpr Micros kLongestWaitForRoom = 1'000'000;
 constexpr int kMaxInlineRounds = 4;  // then the commit thread takes over from a caller that leads
@@ -67,8 +84,8 @@ ReadViewPtr Committer::View() const {
   return view_;
 }
 
-std::pair<ReadViewPtr, std::shared_ptr<Watch>> Committer::ViewWithWatch(TableId table) {
-  auto watch = std::make_shared<Watch>(table);
+std::pair<ReadViewPtr, std::shared_ptr<Watch>> Committer::ViewWithWatch(TableId table, ColumnId null_column) {
+  auto watch = std::make_shared<Watch>(table, null_column);
   MutexLock lock(view_mutex_);
   watches_.push_back(watch);
   return {view_, std::move(watch)};
@@ -379,6 +396,11 @@ void Committer::FillWatches(const Commit& commit) {
     if (watch == nullptr) {
       watches_[i] = std::move(watches_.back());
       watches_.pop_back();
+      continue;
+    }
+    if (watch->null_column().is_set()) {
+      LookForNulls(commit, *watch);
+      ++i;
       continue;
     }
     for (const WriteSet& write : commit.writes) {

@@ -58,8 +58,8 @@ class Committer final : public CommitPipeline {
   Status RunInOrder(Work work, Durability durability) EXCLUDES(mutex_);
 
   ReadViewPtr View() const EXCLUDES(view_mutex_);
-  // A view, and every change of the table after it.
-  std::pair<ReadViewPtr, std::shared_ptr<Watch>> ViewWithWatch(TableId table) EXCLUDES(view_mutex_);
+  // A view, and every change of the table after it (with null_column: only whether it was given a NULL).
+  std::pair<ReadViewPtr, std::shared_ptr<Watch>> ViewWithWatch(TableId table, ColumnId null_column = {}) EXCLUDES(view_mutex_);
 
   // Rows written a table since start or TakeActivity.
   std::unordered_map<uint32_t, TableActivity> Activity() const EXCLUDES(view_mutex_);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -82,6 +83,10 @@ class Database {
   virtual Result<TableStats> StatsOf(const ReadViewPtr& view, const catalog::Table& table, std::optional<UserId> user) = 0;
   // Rows whose column is NULL, live rows only, over hot and cold (null counts, or the file where a count is unknown).
   virtual Result<uint64_t> CountNulls(const ReadViewPtr& view, const catalog::Table& table, ColumnId column) = 0;
+
+  // A view to count in, and a watch on NULLs that come into the column after it; the watch goes into CommitRequest::not_null of the
+  // change that forbids them.
+  virtual std::pair<ReadViewPtr, std::shared_ptr<Watch>> WatchNulls(TableId table, ColumnId column) = 0;
 
   // `system` family records with a prefix byte, at start (users, tokens) and for system tables.
   virtual Status ReadSystem(char prefix, const std::function<Status(std::string_view key, std::string_view value)>& visit) = 0;

@@ -32,6 +32,7 @@ class DatabaseCore final : public Database {
   bool read_only() const override { return committer_->read_only(); }
   TableId NewTableId() override { return TableId(next_table_id_++); }
 
+  const StorageContext& context() const { return context_; }
   Maintenance& maintenance() { return *maintenance_; }
 
   Result<std::unique_ptr<BulkWriter>> NewBulkWriter(ReadViewPtr view, catalog::TablePtr table, UserId user) override;
@@ -40,6 +41,9 @@ class DatabaseCore final : public Database {
   std::vector<JobRow> Jobs() const override { return jobs_->Rows(); }
   Result<TableStats> StatsOf(const ReadViewPtr& view, const catalog::Table& table, std::optional<UserId> user) override;
   Result<uint64_t> CountNulls(const ReadViewPtr& view, const catalog::Table& table, ColumnId column) override;
+  std::pair<ReadViewPtr, std::shared_ptr<Watch>> WatchNulls(TableId table, ColumnId column) override {
+    return committer_->ViewWithWatch(table, column);
+  }
   Status ReadSystem(char prefix, const std::function<Status(std::string_view, std::string_view)>& visit) override;
 
  private:

@@ -273,11 +273,11 @@ TEST_F(FlushTest, DroppedTablesGoWithTheirFiles) {
   ASSERT_EQ(db_->commits().Run(std::move(drop)).kind, Kind::kCommitted);
   EXPECT_EQ(db_->commits().Run(Prepare(4, "x")).kind, Kind::kSchema);
   auto* core = static_cast<DatabaseCore*>(db_.get());
-  for (int i = 0; i < 2000 && !db_->View()->ColdOf(table_->id).segments.empty(); ++i) core->maintenance().Tick();
+  for (int i = 0; i < 100'000 && !db_->View()->ColdOf(table_->id).segments.empty(); ++i) core->maintenance().Tick();
   EXPECT_EQ(Rows(old).size(), 10u);
   EXPECT_EQ(ColdFiles(), 1u);
   old.reset();
-  for (int i = 0; i < 2000 && ColdFiles() != 0; ++i) core->maintenance().Tick();
+  for (int i = 0; i < 100'000 && ColdFiles() != 0; ++i) core->maintenance().Tick();
   EXPECT_EQ(ColdFiles(), 0u);
   EXPECT_EQ(HotKeysOnDisk(), 0u);
   Reopen();

@@ -72,6 +72,11 @@ Round::Verdict Round::Compare(const CommitRequest& request, const catalog::Snaps
   for (const WriteSet& write : request.writes) {
     if (Verdict verdict = CompareWrite(write, catalog, error); verdict != Verdict::kAdded) return verdict;
   }
+  for (const auto& watch : request.not_null) {
+    if (!watch->saw_null()) continue;
+    *error = {ErrorCode::kNotNullViolation, "a NULL came into the column while its rows were checked", "UPDATE the row, then try again"};
+    return Verdict::kFailed;
+  }
   if (request.bulk != nullptr) return CompareBulk(*request.bulk, catalog, error);
   return Verdict::kAdded;
 }

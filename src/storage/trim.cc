@@ -119,6 +119,7 @@ Result<JobOutput> RemoveDroppedTable(const StorageContext& context, TableId tabl
   for (auto& [id, segment] : context.log->ReleaseSegmentsOf(table)) files.push_back(segment.file);
   for (const auto& file : files) file->Drop();
   output.files = files.size();
+  files.clear();  // they go before the slow rest
   std::string prefix = row::TablePrefix(table);
   for (kv::Family family : {kv::Family::kRows, kv::Family::kKeys, kv::Family::kChanges}) {
     RETURN_IF_ERROR(context.store->CompactRange(family, prefix, row::PrefixEnd(prefix)));

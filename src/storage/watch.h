@@ -1,9 +1,11 @@
-// Watch: the keys of one table that changed since a view, gathered by the committer while a job works on that view.
+// Watch: the keys of one table that changed since a view, gathered by the committer while a job works on that view; or
+// whether a column was given a NULL since (SET NOT NULL).
 //
 // Registered together with its view (Committer::ViewWithWatch): a commit is in the view or in the watch. Thread-safe.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,9 +20,13 @@ class Watch {
  public:
   static constexpr size_t kMaxBytes = 64u << 20;  // beyond it the job starts again with a newer view
 
-  explicit Watch(TableId table) : table_(table) {}
+  explicit Watch(TableId table, ColumnId null_column = {}) : table_(table), null_column_(null_column) {}
 
   TableId table() const { return table_; }
+  ColumnId null_column() const { return null_column_; }  // set: only NULLs in it are looked for
+
+  void NoteNull() { saw_null_ = true; }
+  bool saw_null() const { return saw_null_; }
 
   // By the committer, in commit order. A key may come more than once.
   void Add(const std::string& key) EXCLUDES(mutex_) {
@@ -73,6 +79,8 @@ class Watch {
   }
 
   const TableId table_;
+  const ColumnId null_column_;
+  std::atomic<bool> saw_null_{false};
   mutable Mutex mutex_;
   std::vector<std::string> keys_ GUARDED_BY(mutex_);
   size_t bytes_ GUARDED_BY(mutex_) = 0;

@@ -52,8 +52,11 @@ Status CheckChecks(const CommandServices& services, const catalog::AlterResult& 
   return {};
 }
 
-Status CheckNoNulls(const CommandServices& services, const storage::ReadViewPtr& view, const catalog::Table& old, const catalog::AlterResult& altered) {
+// Old rows are counted in a view; a NULL that comes after it is seen by a watch, which the commit asks.
+Status CheckNoNulls(const CommandServices& services, const catalog::Table& old, const catalog::AlterResult& altered, std::vector<std::shared_ptr<storage::Watch>>* watches) {
   for (const ColumnId id : altered.set_not_null) {
+    auto [view, watch] = services.database->WatchNulls(old.id, id);
+    watches->push_back(std::move(watch));
     ASSIGN_OR_RETURN(const uint64_t nulls, services.database->CountNulls(view, old, id));
     if (nulls == 0) continue;
     const auto ordinal = old.schema()->FindById(id);
@@ -143,7 +146,8 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
   ASSIGN_OR_RETURN(const catalog::AlterResult altered, catalog::ApplyAlter(*old, actions, {context.identity.name, context.now}));
   if (altered.table == nullptr) return Altered(*old, Seq(), "Table " + old->QualifiedName() + " is so already");
   RETURN_IF_ERROR(CheckDefaults(services, *old, altered));
-  RETURN_IF_ERROR(CheckNoNulls(services, view, *old, altered));
+  std::vector<std::shared_ptr<storage::Watch>> watches;
+  RETURN_IF_ERROR(CheckNoNulls(services, *old, altered, &watches));
   RETURN_IF_ERROR(CheckSubscriptions(services, *old, altered));
   std::vector<catalog::Change> changes;
   std::vector<catalog::ViewPtr> going;
@@ -156,7 +160,7 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
   change.expected_version = old->version();
   changes.push_back(std::move(change));
   RETURN_IF_ERROR(CheckViews(services, *view->catalog, *old, altered, going, changes, context));
-  ASSIGN_OR_RETURN(const Seq seq, CommitCatalog(services, std::move(changes), context, retry));
+  ASSIGN_OR_RETURN(const Seq seq, CommitCatalog(services, std::move(changes), context, retry, std::move(watches)));
   std::string message = "Table " + altered.table->QualifiedName() + " altered, version " + std::to_string(altered.table->version().value);
   for (const std::string& check : altered.dropped_checks) message += "; CHECK " + check + " dropped";
   if (!going.empty()) message += "; view " + NamesOf(going) + " dropped";

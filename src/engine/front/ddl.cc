@@ -22,9 +22,11 @@ std::string Shown(const std::string& name) { return catalog::QuoteIdentifier(nam
 
 }  // namespace
 
-Result<Seq> CommitCatalog(const CommandServices& services, std::vector<Change> changes, const ExecuteContext& context, bool* retry) {
+Result<Seq> CommitCatalog(const CommandServices& services, std::vector<Change> changes, const ExecuteContext& context, bool* retry,
+                          std::vector<std::shared_ptr<storage::Watch>> not_null) {
   storage::CommitRequest request;
   request.catalog_changes = std::move(changes);
+  request.not_null = std::move(not_null);
   request.durability = storage::Durability::kSync;
   (void)context;
   storage::CommitOutcome outcome = services.database->commits().Run(std::move(request));

@@ -28,8 +28,10 @@ struct CommandServices {
   std::function<Result<StatementResult>(const std::string& sql, const ExecuteContext& context, RowSink* sink)> run_copy;
 };
 
-// Commits changes of the catalog. *retry: the catalog has moved since `changes` were decided; nothing happened.
-Result<Seq> CommitCatalog(const CommandServices& services, std::vector<catalog::Change> changes, const ExecuteContext& context, bool* retry);
+// Commits changes of the catalog. *retry: the catalog has moved since `changes` were decided; nothing happened. not_null: watches
+// of Database::WatchNulls that must not have seen a NULL (else kNotNullViolation).
+Result<Seq> CommitCatalog(const CommandServices& services, std::vector<catalog::Change> changes, const ExecuteContext& context, bool* retry,
+                          std::vector<std::shared_ptr<storage::Watch>> not_null = {});
 
 // Decides and commits, once more where the catalog moved in between; then kSchemaChanged.
 Result<StatementResult> DecideAndCommit(const std::function<Result<StatementResult>(bool* retry)>& attempt);
