@@ -2,6 +2,7 @@
 #include "engine/bridge/bridge.h"
 
 #include "duckdb/main/valid_checker.hpp"
+#include "engine/bridge/information_schema.h"
 #include "engine/parquet/parquet_format.h"
 
 namespace kalamdb::engine {
@@ -41,6 +42,7 @@ Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, stora
   bridge->services_.parquet = bridge->parquet_.get();
   bridge->services_.format = bridge->parquet_.get();
   bridge->services_.transaction_rows = options.transaction_rows;
+  for (auto& table : InformationSchema()) bridge->RegisterVirtualTable(std::move(table));
   if (metrics != nullptr) {
     const char* name = "kalamdb_rows_read_total";
     const char* help = "Rows that statements have read, by tier.";

@@ -56,6 +56,7 @@ class BridgeFixture : public testing::Test {
     EngineOptions options;
     options.data_dir = dir_.path();
     options.transaction_rows = 20'000;
+    options.memory_bytes = 128u << 20;
     auto bridge = Bridge::Open(options, database_.get(), &clock_, &ids_, &metrics_, &logger_);
     ASSERT_TRUE(bridge.ok()) << bridge.error().message;
     bridge_ = *std::move(bridge);
@@ -86,7 +87,7 @@ class BridgeFixture : public testing::Test {
     spec.kind = kind;
     spec.options.flush_rows = 0;
     spec.options.flush_interval_s = 0;
-    spec.options.access_level = catalog::AccessLevel::kPublicWrite;
+    if (kind == catalog::TableKind::kShared) spec.options.access_level = catalog::AccessLevel::kPublicWrite;
     if (kind == catalog::TableKind::kStream) spec.options.ttl_seconds = 60;
     spec.columns = std::move(columns);
     spec.checks = std::move(checks);
@@ -112,7 +113,7 @@ class BridgeFixture : public testing::Test {
     const auto table = Find(name);
     auto altered = catalog::ApplyAlter(*table, actions, {"root", clock_.NowMicros()});
     ASSERT_TRUE(altered.ok()) << altered.error().message;
-    Put(altered->table, table->version());
+    if (altered->table != nullptr) Put(altered->table, table->version());  // else nothing changes
   }
   void Flush(const std::string& name) {
     auto flushed = database_->FlushTable(Find(name)->id, true);

@@ -88,6 +88,7 @@ class SegmentScan final : public ColdScan, public std::enable_shared_from_this<S
   bool PushFilters(duckdb::ClientContext& context);
   void PushFilter(size_t place, duckdb::unique_ptr<TableFilter> filter);
   void HideDeleted();
+  bool PrunedByStatistics(size_t group) const;
   void ListGroups();
 
   ScanShared& shared_;
@@ -179,12 +180,26 @@ bool SegmentScan::PushFilters(duckdb::ClientContext& context) {
   return true;
 }
 
+// True where the group's statistics say that no row passes. (NaN and Bloom filters are left to the reader.)
+bool SegmentScan::PrunedByStatistics(size_t group) const {
+  if (!reader_->filters) return false;
+  const auto& metadata = *reader_->GetFileMetadata();
+  for (const auto& [place, filter] : reader_->filters->filters) {
+    const size_t column = reader_->column_ids[duckdb::MultiFileLocalIndex(place)].GetId();
+    const auto& schema = reader_->root_schema->children[column];
+    if (schema.type.IsNested() || schema.type.IsFloating() || schema.column_index >= metadata.row_groups[group].columns.size()) continue;
+    const auto stats = schema.Stats(metadata, reader_->parquet_options, group, metadata.row_groups[group].columns);
+    if (stats && filter->CheckStatistics(*stats) == duckdb::FilterPropagateResult::FILTER_ALWAYS_FALSE) return true;
+  }
+  return false;
+}
+
 void SegmentScan::ListGroups() {
   uint32_t first = 0;
   const auto& all = reader_->GetFileMetadata()->row_groups;
   for (size_t g = 0; g < all.size(); ++g) {
     const auto end = first + static_cast<uint32_t>(all[g].num_rows);
-    if (end > first_ && first < end_) groups_.push_back(g);
+    if (end > first_ && first < end_ && !PrunedByStatistics(g)) groups_.push_back(g);
     first = end;
   }
   shared_.run.counters.groups_pruned += all.size() - groups_.size();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,7 +40,7 @@ struct BridgeServices {
   storage::ColdFileFormat* format = nullptr;  // the same object, as storage sees it
   const Clock* clock = nullptr;
   IdGenerators* ids = nullptr;
-  std::vector<VirtualTable> virtual_tables;  // filled before serving
+  std::deque<VirtualTable> virtual_tables;  // filled before serving; entries refer to them
   uint64_t transaction_rows = 100'000;
   Counter rows_read_hot, rows_read_cold;     // kalamdb_rows_read_total{tier}
 };

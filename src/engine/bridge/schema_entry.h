@@ -18,7 +18,7 @@ class SchemaEntry final : public duckdb::SchemaCatalogEntry {
  public:
   SchemaEntry(duckdb::Catalog& catalog, duckdb::CreateSchemaInfo& info, RunState& run);
 
-  // The namespace, or nullptr where there is none (`system` and `information_schema` are there where virtual tables are).
+  // The namespace, or nullptr where there is none (`system` and `information_schema` always are).
   static duckdb::SchemaCatalogEntry* Find(duckdb::Catalog& catalog, RunState& run, const std::string& name);
 
   using SchemaCatalogEntry::CreateIndex;

@@ -116,8 +116,10 @@ Result<duckdb::shared_ptr<duckdb::ParquetReader>> ParquetFormat::OpenReader(duck
   (metadata ? hits_counter_ : misses_counter_).Add();
   if (!metadata) RETURN_IF_ERROR(Verify(segment, path));
   duckdb::shared_ptr<duckdb::ParquetReader> reader;
+  duckdb::ParquetOptions options;
+  options.can_have_nan = true;  // minimum and maximum say nothing of NaN
   try {
-    reader = duckdb::make_shared_ptr<duckdb::ParquetReader>(context, duckdb::OpenFileInfo(path), duckdb::ParquetOptions(), metadata);
+    reader = duckdb::make_shared_ptr<duckdb::ParquetReader>(context, duckdb::OpenFileInfo(path), std::move(options), metadata);
   } catch (const std::exception& exception) {
     const duckdb::ErrorData error(exception);
     return SegmentError(segment, error.Type() == duckdb::ExceptionType::IO ? "its file is not there or cannot be read" : "its file is damaged");
