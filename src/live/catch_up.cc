@@ -29,7 +29,9 @@ class SubscriptionHub::LogReader {
         view_(std::move(view)),
         table_(std::move(table)),
         evaluator_(subscription.select->NewEvaluator()),
-        to_skip_(subscription.skip_changes) {}
+        to_skip_(subscription.skip_changes) {
+    if (subscription.held) chunks_.Restore(*std::exchange(subscription.held, std::nullopt));
+  }
 
   Stop stopped() const { return stop_; }
 
@@ -53,7 +55,6 @@ class SubscriptionHub::LogReader {
     if (!current_.is_set()) return true;
     if (!Judge()) return false;
     std::vector<ChangeChunk> chunks = chunks_.Take();
-    if (subscription_.held) chunks.insert(chunks.begin(), *std::exchange(subscription_.held, std::nullopt));
     const Seq before = chunks.size() > 1 ? hub_.PointBefore(current_, subscription_.position) : Seq();
     for (size_t i = 0; i < chunks.size(); ++i) {
       const bool more = i + 1 < chunks.size();
@@ -103,15 +104,22 @@ class SubscriptionHub::LogReader {
     return StopWith(Stop::kEnded);
   }
 
+  // Sends what is sure not to be the commit's last frame.
   bool SendPart() {
     if (!Judge()) return false;
-    const Seq before = hub_.PointBefore(current_, subscription_.position);
-    for (ChangeChunk& chunk : chunks_.Take()) {
-      if (subscription_.held) SendChunk(*subscription_.held, before, /*more=*/true);
-      subscription_.held = std::move(chunk);
+    std::vector<ChangeChunk> chunks = chunks_.Take();
+    if (!chunks.empty()) {
+      ChangeChunk open = std::move(chunks.back());
+      chunks.pop_back();
+      const Seq before = hub_.PointBefore(current_, subscription_.position);
+      for (const ChangeChunk& chunk : chunks) SendChunk(chunk, before, /*more=*/true);
+      chunks_.Restore(std::move(open));
     }
+    if (!hub_.SocketIsFull(subscription_)) return true;
     subscription_.skip_changes = visited_;
-    return hub_.SocketIsFull(subscription_) ? StopWith(Stop::kSocketFull) : true;
+    chunks = chunks_.Take();
+    if (!chunks.empty()) subscription_.held = std::move(chunks.front());
+    return StopWith(Stop::kSocketFull);
   }
 
   bool VisitSchema(const storage::LoggedChange& change) {

@@ -103,6 +103,12 @@ std::vector<ChangeChunk> ChangeChunks::Take() {
   return all;
 }
 
+void ChangeChunks::Restore(ChangeChunk chunk) {
+  std::vector<ChangeChunk>& chunks = chunks_[static_cast<size_t>(chunk.kind)];
+  KALAM_CHECK(chunks.empty());
+  chunks.push_back(std::move(chunk));
+}
+
 std::string_view ResyncReasonName(ResyncReason reason) {
   switch (reason) {
     case ResyncReason::kLogTruncated: return "log_truncated";

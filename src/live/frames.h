@@ -31,6 +31,8 @@ class ChangeChunks {
   bool empty() const;
   // In the order of kinds; empty afterwards.
   std::vector<ChangeChunk> Take();
+  // Goes on filling a chunk that Take gave. REQUIRES: none of its kind is there.
+  void Restore(ChangeChunk chunk);
 
  private:
   std::array<std::vector<ChangeChunk>, kChangeKinds> chunks_;

@@ -303,6 +303,28 @@ TEST_F(HubTest, BulkCommitArrivesWholeInBoundedFrames) {
   EXPECT_EQ(client.sink->Of("s").rows().at("17").at("_seq"), bulk_seq);
 }
 
+TEST_F(HubTest, BulkCommitWaitsInTheMiddleForASlowSocket) {
+  Client client = Connect();
+  hub_->Subscribe(client.id, Request("s", "t|"));
+  ASSERT_TRUE(WaitLive(client, "s"));
+  int waits = 0;
+  ScopedFailpoint point("live.catch_up", [&]() -> Status {
+    // Each slice finds a socket that takes some 100 KB and is then full until it is drained.
+    if (waits < 5) client.sink->Stall(queue_bytes_ - 100'000);
+    ++waits;
+    return {};
+  });
+  Bulk(table_, 0, 25'000, "a");
+  if (IsSkipped()) return;
+  for (size_t drained = 0; drained < 5; ++drained) {
+    ASSERT_TRUE(client.sink->WaitUntil([&](TestSink& sink) { return sink.drain_waits_ > drained; }));
+    client.sink->Drain();
+  }
+  Put(-1, "a", 1);
+  ExpectSame(client, "s", "t|");
+  EXPECT_EQ(client.sink->Of("s").Count("change"), 26u);
+}
+
 TEST_F(HubTest, RefusesDoubleIdsAndTooMany) {
   Client client = Connect();
   hub_->Subscribe(client.id, Request("s", "t|", false));
