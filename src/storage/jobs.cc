@@ -17,7 +17,7 @@ JobRunner::JobRunner(const Clock* clock, Metrics* metrics, Logger* logger)
 JobRunner::~JobRunner() { Stop(); }
 
 void JobRunner::Start() {
-  thread_ = std::thread([this] { RunThread(); });
+  for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { RunThread(); });
 }
 
 void JobRunner::Stop() {
@@ -26,7 +26,8 @@ void JobRunner::Stop() {
     MutexLock lock(mutex_);
     wake_.NotifyAll();
   }
-  if (thread_.joinable()) thread_.join();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
   MutexLock lock(mutex_);
   for (const JobPtr& job : std::exchange(queue_, {})) {
     CountLocked(job->spec.type, "queued", -1);
@@ -61,7 +62,7 @@ Result<std::string> JobRunner::Post(const JobSpec& spec, Body body) {
     all_.pop_front();
   }
   CountLocked(spec.type, "queued", 1);
-  wake_.NotifyOne();
+  wake_.NotifyAll();
   return row.job_id;
 }
 
@@ -101,8 +102,22 @@ std::vector<JobRow> JobRunner::Rows() const {
 
 bool JobRunner::IsBusy(TableId table) const {
   MutexLock lock(mutex_);
-  if (running_ != nullptr && running_->spec.table == table) return true;
-  return std::any_of(queue_.begin(), queue_.end(), [&](const JobPtr& job) { return job->spec.table == table; });
+  auto is_of_table = [&](const JobPtr& job) { return job->spec.table == table; };
+  return std::any_of(running_.begin(), running_.end(), is_of_table) || std::any_of(queue_.begin(), queue_.end(), is_of_table);
+}
+
+JobRunner::JobPtr JobRunner::TakeRunnable() {
+  for (auto it = queue_.begin(); it != queue_.end(); ++it) {
+    const JobSpec& spec = (*it)->spec;
+    bool blocked = std::any_of(running_.begin(), running_.end(), [&](const JobPtr& job) {
+      return job->spec.table == spec.table || (job->spec.type == "compact" && spec.type == "compact");
+    });
+    if (blocked) continue;
+    JobPtr job = *it;
+    queue_.erase(it);
+    return job;
+  }
+  return nullptr;
 }
 
 void JobRunner::RunThread() {
@@ -111,11 +126,9 @@ void JobRunner::RunThread() {
     JobPtr job;
     {
       MutexLock lock(mutex_);
-      while (queue_.empty() && !stopping_) wake_.Wait(mutex_);
-      if (stopping_) return;
-      job = queue_.front();
-      queue_.pop_front();
-      running_ = job;
+      while (!stopping_ && (job = TakeRunnable()) == nullptr) wake_.Wait(mutex_);
+      if (job == nullptr) return;
+      running_.push_back(job);
       job->row.status = "running";
       job->row.started_at = clock_->NowMicros();
       CountLocked(job->spec.type, "queued", -1);
@@ -131,7 +144,8 @@ void JobRunner::RunOne(const JobPtr& job) {
   double ms = static_cast<double>(clock_->MonotonicMicros() - started) / 1000;
   MutexLock lock(mutex_);
   job->ms = ms;
-  running_ = nullptr;
+  std::erase(running_, job);
+  wake_.NotifyAll();  // what waited for this table may start
   CountLocked(job->spec.type, "running", -1);
   bool cancelled = !result.ok() && result.error().code == ErrorCode::kCancelled;
   if (job->spec.type == "flush") {

@@ -1,4 +1,6 @@
-// Jobs: background work on tables, one at a time on a thread of its own, and what system.jobs tells about them.
+// Jobs: background work on tables, one at a time for a table, and what system.jobs tells about them.
+//
+// Two threads, of which compactions get one at most: a flush never waits for a long compaction of another table.
 #pragma once
 
 #include <atomic>
@@ -28,6 +30,7 @@ struct JobSpec {
 // Thread-safe.
 class JobRunner {
  public:
+  static constexpr int kThreads = 2;
   static constexpr size_t kMaxQueued = 4096;
   static constexpr size_t kKeptJobs = 1000;  // finished ones that system.jobs still shows
 
@@ -61,6 +64,7 @@ class JobRunner {
   using JobPtr = std::shared_ptr<Job>;
 
   void RunThread() EXCLUDES(mutex_);
+  JobPtr TakeRunnable() REQUIRES(mutex_);  // nullptr: nothing may start now
   void RunOne(const JobPtr& job) EXCLUDES(mutex_);
   void Finish(const JobPtr& job, Result<JobOutput> result) REQUIRES(mutex_);
   void CountLocked(const std::string& type, const std::string& status, double by) REQUIRES(mutex_);
@@ -70,13 +74,13 @@ class JobRunner {
   const Clock* const clock_;
   Metrics* const metrics_;
   Logger* const logger_;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
   std::atomic<bool> stopping_{false};
 
   mutable Mutex mutex_;
   CondVar wake_, finished_changed_;
   std::deque<JobPtr> queue_ GUARDED_BY(mutex_);
-  JobPtr running_ GUARDED_BY(mutex_);
+  std::vector<JobPtr> running_ GUARDED_BY(mutex_);
   std::deque<JobPtr> all_ GUARDED_BY(mutex_);  // oldest first
   std::map<std::string, JobPtr> by_id_ GUARDED_BY(mutex_);
   std::map<std::pair<std::string, std::string>, Gauge> gauges_ GUARDED_BY(mutex_);

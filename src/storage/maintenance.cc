@@ -241,12 +241,15 @@ void Maintenance::ScheduleRemovals(const ReadView& view) {
   }
 }
 
-// The newest mark that is old enough, or that leaves a quarter less where the log takes too many bytes.
-Status Maintenance::FindFloor(const ReadView& view, Micros now, Seq* floor) {
-  uint64_t bytes = 0;
+bool Maintenance::LogIsTooLarge() const {
   for (const auto& family : context_->store->Stats().families) {
-    if (family.name == kv::FamilyName(kv::Family::kChanges)) bytes = family.file_bytes + family.memtable_bytes;
+    if (family.name == kv::FamilyName(kv::Family::kChanges)) return family.file_bytes + family.memtable_bytes > options_.log_bytes;
   }
+  return false;
+}
+
+// The newest mark that is old enough, or that leaves a quarter less where the log takes too many bytes.
+Status Maintenance::FindFloor(const ReadView& view, Micros now, bool too_large, Seq* floor) {
   Micros too_old = now - static_cast<Micros>(options_.log_hours) * 3600 * kMicrosPerSecond;
   std::string prefix(kMarkPrefix);
   auto it = context_->store->NewIterator(kv::Family::kSystem, {.lower = prefix, .upper = row::PrefixEnd(prefix)});
@@ -256,7 +259,7 @@ Status Maintenance::FindFloor(const ReadView& view, Micros now, Seq* floor) {
     marks.emplace_back(static_cast<Micros>(ReadBig64(it->key().data() + prefix.size())), Seq(seq.first));
   }
   RETURN_IF_ERROR(it->status());
-  size_t go = bytes > options_.log_bytes ? std::max<size_t>(1, marks.size() / 4) : 0;
+  size_t go = too_large ? std::max<size_t>(1, marks.size() / 4) : 0;
   kv::Batch gone;
   for (size_t i = 0; i < marks.size(); ++i) {
     if (i >= go && marks[i].first > too_old) break;
@@ -272,15 +275,20 @@ void Maintenance::KeepLogBounded(const ReadView& view) {
   if (now < next_mark_at_) return;
   next_mark_at_ = now + kMarkEvery;
   Micros wall = context_->clock->NowMicros();
-  kv::Batch mark;
-  mark.Put(kv::Family::kSystem, MarkKey(wall), EncodeNumbers(view.seq.value));
+  Status status;
+  if (view.seq != std::exchange(last_mark_, view.seq)) {
+    kv::Batch mark;
+    mark.Put(kv::Family::kSystem, MarkKey(wall), EncodeNumbers(view.seq.value));
+    status = context_->store->Write(mark, {});
+  }
   Seq floor;
-  Status status = context_->store->Write(mark, {});
-  if (status.ok()) status = FindFloor(view, wall, &floor);
+  bool too_large = LogIsTooLarge();
+  if (status.ok()) status = FindFloor(view, wall, too_large, &floor);
   if (auto oldest = context_->views->FindOldest()) floor = std::min(floor, oldest->seq);
   if (status.ok() && floor > context_->log->FloorOf(TableId())) {
     status = RaiseLogFloor(*context_, floor);
-    if (status.ok()) status = context_->store->CompactRange(kv::Family::kChanges, "", "");
+    // Else the files are rewritten in their own time.
+    if (status.ok() && too_large) status = context_->store->CompactRange(kv::Family::kChanges, "", "");
   }
   if (!status.ok()) context_->logger->Warn("log_retention_failed", {{"error", status.error().message}});
 }

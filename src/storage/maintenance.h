@@ -52,7 +52,8 @@ class Maintenance {
   void EvictStreams(const ReadView& view) REQUIRES(tick_mutex_);
   void ScheduleRemovals(const ReadView& view);
   void KeepLogBounded(const ReadView& view) REQUIRES(tick_mutex_);
-  Status FindFloor(const ReadView& view, Micros now, Seq* floor);
+  bool LogIsTooLarge() const;
+  Status FindFloor(const ReadView& view, Micros now, bool too_large, Seq* floor);
 
   const StorageContext* const context_;
   JobRunner* const jobs_;
@@ -65,6 +66,7 @@ class Maintenance {
   };
   std::map<uint32_t, Stream> streams_ GUARDED_BY(tick_mutex_);
   Micros next_mark_at_ GUARDED_BY(tick_mutex_) = 0;
+  Seq last_mark_ GUARDED_BY(tick_mutex_);
   PersistentMap<uint32_t, TableColdPtr> compared_ GUARDED_BY(tick_mutex_);  // looked at for compaction
   ReadViewPtr start_view_ GUARDED_BY(tick_mutex_);  // until its rows are counted
 
