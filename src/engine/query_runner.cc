@@ -224,6 +224,7 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
     auto view = input.view != nullptr ? input.view : bridge_.services().database->View();
     RunState state(&bridge_.services(), std::move(view), context);
     state.allow_files = input.allow_files;
+    state.is_insert = input.statement->type == StatementType::INSERT_STATEMENT;
     StatementResult result;
     result.query_type = QueryTypeOf(input.statement->type);
     Result<RunEnd> end = RunEnd::kDone;

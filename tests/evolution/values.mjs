@@ -16,7 +16,7 @@ const kinds = {
   SMALLINT: { sql: String, show: (v) => v, compare: numbers },
   INT: { sql: String, show: (v) => v, compare: numbers },
   BIGINT: { sql: String, show: String, compare: numbers },
-  FLOAT: { sql: (v) => `${v}::FLOAT`, show: shortFloat, compare: numbers },
+  FLOAT: { sql: (v) => `'${v}'::FLOAT`, show: shortFloat, compare: numbers },
   DOUBLE: { sql: (v) => `${v}::DOUBLE`, show: (v) => v, compare: numbers },
   DECIMAL: { sql: String, show: (v) => v, compare: numbers },
   TEXT: { sql: quoted, show: (v) => v, compare: bytes },

@@ -55,6 +55,7 @@ Status PendingWrites::Insert(std::string key, std::string row, bool fresh_key, b
   if (bulk_ != nullptr) return bulk_->Append(key, row, fresh_key);
   bytes_ += key.size() + row.size();
   if (Pending* before = Find(key); before != nullptr && before->inserted) {
+    if (!may_bulk) return Twice(key);  // an upsert or MERGE
     Pending again;
     again.key = std::move(key);
     again.row_number = rows_seen_;

@@ -8,6 +8,7 @@
 #include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "engine/bridge/run_state.h"
+#include "engine/bridge/upsert_source.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -86,6 +87,7 @@ void Check(duckdb::OptimizerExtensionInput& input, duckdb::unique_ptr<duckdb::Lo
   if (!session || session->run == nullptr) return;  // the engine's own connections: opening, Parquet files of flushes
   Guard guard(*session->run);
   guard.VisitOperator(*plan);
+  if (session->run->is_insert) KeepEveryRowOfAnUpsert(*plan);
   session->run->origins = OriginsOf(*plan);
 }
 

@@ -63,6 +63,7 @@ class RunState {
   ScanCounters counters;
   std::vector<ResultOrigin> origins;  // of the result's columns; set while planning
   bool allow_files = false;       // COPY by an admin: reads and writes files
+  bool is_insert = false;         // the statement is an INSERT, though its plan may be a MERGE
   bool binding_only = false;      // Bind(): nothing may be executed
 
   const auth::Identity& identity() const { return context.identity; }

@@ -140,6 +140,9 @@ Result<row::Type> CommandCursor::Type() {
     if (AtEnd()) return Unexpected("\"]\"");
     text += sql_.Raw(sql_.tokens[next_++]);
   }
+  const bool nested = text.ends_with("[]") || sql_.IsWord(sql_.tokens[first], "struct") || sql_.IsWord(sql_.tokens[first], "map") ||
+                      sql_.IsWord(sql_.tokens[first], "union") || sql_.IsWord(sql_.tokens[first], "enum");
+  if (nested) return ErrorAt(ErrorCode::kUnsupported, position, "type " + text + " is not offered for a column");
   if (Peek("array")) {
     next_ = first;
     return ErrorAt(ErrorCode::kUnsupported, position, "type " + text + " ARRAY is not offered");

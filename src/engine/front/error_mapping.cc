@@ -60,7 +60,7 @@ Error BinderError(const ExtraInfo& info, const std::string& message) {
   if (subtype == "NO_MATCHING_FUNCTION") {
     return Error{ErrorCode::kInvalidSql, "no function matches " + Find(info, "call")}.WithHint("Explicit casts may help.");
   }
-  if (line.find("does not have a column with name") != std::string::npos || line.find("Referenced update column") == 0) {
+  if (line.find("does not have a column with name") != std::string::npos || line.find("does not have a column named") != std::string::npos || line.find("Referenced update column") == 0) {
     return Error{ErrorCode::kColumnNotFound, line};
   }
   return Error{ErrorCode::kInvalidSql, line};
@@ -85,6 +85,9 @@ Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& messa
     case ExceptionType::DECIMAL:
     case ExceptionType::DIVIDE_BY_ZERO:
     case ExceptionType::INVALID_INPUT:
+      if (message.find("More than one row returned by a subquery") == 0) {
+        return Error{ErrorCode::kCardinalityViolation, "a subquery that stands for one value returned more than one row"};
+      }
       // A value in such a message may hold anything, a slash too: it is the caller's own.
       return Error{ErrorCode::kTypeMismatch, FirstLine(message)};
     case ExceptionType::CONSTRAINT: return Plain(ErrorCode::kCheckViolation, message, "a constraint is violated");
