@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The matrix of schema evolution and the traps that other engines fell into.
+# A slice of the matrix of schema evolution, and the traps that other engines fell into; ./dev torture runs the whole matrix.
 passed=0 failed=0
-for script in matrix traps; do
-  out=$(node tests/evolution/$script.mjs)
+for script in 'matrix.mjs --slice 4' traps.mjs; do
+  out=$(node tests/evolution/$script)
   printf '%s\n' "$out"
   [[ $out =~ RESULT\ ([0-9]+)\ ([0-9]+)$ ]] && passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) || failed=$((failed + 1))
 done
