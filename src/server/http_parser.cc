@@ -185,6 +185,8 @@ void HttpParser::Reset() {
   } else {
     request_->body.clear();
   }
+  // Nothing of one request may reach the next one on its connection, its Authorization least of all.
+  for (std::string& header : request_->headers) header.clear();
   request_->present = 0;
   if (parser_ != nullptr) {  // the same memory: no allocation a request
     Parser* place = parser_.get();

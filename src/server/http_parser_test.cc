@@ -48,6 +48,18 @@ TEST(HttpParser, ReadsChunkedBodies) {
   EXPECT_EQ(p.request.body, "abcde");
 }
 
+TEST(HttpParser, KeepsNothingOfTheRequestBefore) {
+  HttpRequest request;
+  HttpParser parser(&request, 1000);
+  size_t used = 0;
+  ASSERT_EQ(parser.Feed("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nCookie: kalamdb_auth=tok\r\n\r\n", &used), State::kDone);
+  EXPECT_EQ(request.Get(HttpHeader::kAuthorization), "Bearer t");
+  parser.Reset();
+  ASSERT_EQ(parser.Feed("GET / HTTP/1.1\r\nHost: h\r\n\r\n", &used), State::kDone);
+  EXPECT_EQ(request.Get(HttpHeader::kAuthorization), "");
+  EXPECT_EQ(request.Cookie("kalamdb_auth"), "");
+}
+
 TEST(HttpParser, GivesTheSameForEveryWayToCutTheBytes) {
   const std::string text =
       "POST /v1/api/sql HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nX-Bytes: array\r\n\r\nhello"

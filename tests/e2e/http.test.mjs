@@ -154,6 +154,19 @@ test('pipelined requests are answered in order', async () => {
   assert.equal(count(got), 20);
 });
 
+test('nothing of one request reaches the next one on its connection', async () => {
+  const body = '{"sql":"SELECT CURRENT_USER()"}';
+  const request = (headers) => `POST /v1/api/sql HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+  const logout = 'POST /v1/api/auth/logout HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}';
+  const replies = (text) => text.split('HTTP/1.1 ').length - 1;
+  const { got } = await raw(request(`Authorization: Bearer ${root.token}\r\nX-Bytes: array\r\nAccept: application/x-ndjson\r\nX-Request-Id: mine\r\n`) + request('') + logout, (text) => replies(text) === 3);
+  const [, first, second] = got.split('HTTP/1.1 ');
+  assert.match(first, /^200 [\s\S]*root/);
+  assert.match(second, /^401 [\s\S]*UNAUTHENTICATED/);
+  assert.doesNotMatch(second, /root|X-Request-Id: mine/);
+  await root.ok('SELECT 1');
+});
+
 test('an over-long body is answered 413 so that the client sees it', async () => {
   const reply = await post(JSON.stringify({ sql: `SELECT '${'x'.repeat(40 << 20)}'` }));
   assert.equal(reply.status, 413);

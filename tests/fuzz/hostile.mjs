@@ -160,7 +160,7 @@ async function sql(r, count) {
   await login();
   const codes = new Map();
   for (let i = 0; i < count; i++) {
-    const text = mutateSql(r, r.pick(corpus), corpus);
+    const text = r.below(3) ? mutateSql(r, r.pick(corpus), corpus) : r.pick(corpus);
     const person = r.below(4) ? people[0] : people[1];
     const params = r.below(4) ? undefined : [r.pick([1, 'x', null, true, [1, 2], 1.5])];
     const reply = await person.request(text, params, { 'x-statement-timeout': '3000', 'x-durability': 'wal' }).catch((error) => ({ status: 0, body: error.message }));

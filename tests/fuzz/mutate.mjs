@@ -55,7 +55,7 @@ const oddTokens = ['NULL', "''", '0', '-1', '9223372036854775807', '1e400', '*',
 // Statement text with tokens dropped, doubled, swapped, and taken from other statements.
 export function mutateSql(r, sql, corpus) {
   const tokens = tokensOf(sql);
-  for (let edits = 1 + r.below(4); edits > 0 && tokens.length; edits--) {
+  for (let edits = 1 + r.below(2) + r.below(2); edits > 0 && tokens.length; edits--) {
     const at = r.below(tokens.length);
     switch (r.below(7)) {
       case 0: tokens.splice(at, 1 + r.below(3)); break;
