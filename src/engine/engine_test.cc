@@ -131,6 +131,38 @@ TEST_F(EngineTest, CreateTableAsLeavesNothingBehindWhenItFails) {
   EXPECT_THAT(Sql("SELECT * FROM b"), StartsWith("TABLE_NOT_FOUND"));
 }
 
+TEST_F(EngineTest, ViewsAreBoundById) {
+  Sql("CREATE USER TABLE t (id INT PRIMARY KEY, a INT, b TEXT)");
+  EXPECT_EQ(Sql("CREATE VIEW v AS SELECT * FROM t WHERE a > 1"), "ok 0");
+  EXPECT_EQ(Sql("CREATE VIEW w AS SELECT id, upper(b) AS big FROM v"), "ok 0");
+  EXPECT_EQ(SqlAs(alice_, "INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'y')"), "ok 2");
+  EXPECT_EQ(SqlAs(alice_, "SELECT * FROM w"), "[2,\"Y\"]");
+  EXPECT_EQ(SqlAs(bob_, "SELECT count(*) FROM w"), "[\"0\"]");
+  EXPECT_THAT(SqlAs(bob_, "CREATE VIEW x AS SELECT 1 AS a"), StartsWith("PERMISSION_DENIED"));
+  EXPECT_EQ(Sql("ALTER TABLE t RENAME COLUMN b TO body, ADD COLUMN later INT DEFAULT 5"), "ok 0");
+  EXPECT_EQ(SqlAs(alice_, "SELECT * FROM v"), "[2,2,\"y\"]");
+  EXPECT_THAT(Sql("ALTER TABLE t DROP COLUMN a"), HasSubstr("view app.v"));
+  EXPECT_THAT(Sql("DROP TABLE t"), StartsWith("DEPENDENT_OBJECTS"));
+  EXPECT_THAT(Sql("DROP VIEW v"), StartsWith("DEPENDENT_OBJECTS"));
+  EXPECT_THAT(Sql("CREATE OR REPLACE VIEW v AS SELECT * FROM w"), StartsWith("INVALID_SQL"));
+  EXPECT_THAT(Sql("INSERT INTO v VALUES (1, 1, 'x')"), StartsWith("UNSUPPORTED"));
+  EXPECT_EQ(Sql("DROP TABLE t CASCADE"), "ok 0");
+  EXPECT_THAT(Sql("SELECT * FROM w"), StartsWith("TABLE_NOT_FOUND"));
+}
+
+TEST_F(EngineTest, CopyFromFiles) {
+  ASSERT_TRUE(WriteFileAtomically(files_.File("a.csv"), "ID,V\n1,x\n2,y\n").ok());
+  Sql("CREATE TABLE c (id BIGINT PRIMARY KEY, v TEXT, n INT DEFAULT 7)");
+  EXPECT_EQ(Sql("COPY c FROM '" + files_.File("a.csv") + "'"), "ok 2");
+  EXPECT_EQ(Sql("SELECT * FROM c ORDER BY id"), "[\"1\",\"x\",7]\n[\"2\",\"y\",7]");
+  EXPECT_THAT(Sql("COPY c FROM '" + files_.File("a.csv") + "'"), StartsWith("UNIQUE_VIOLATION"));
+  EXPECT_THAT(Sql("COPY c FROM '" + files_.File("b.csv") + "'"), StartsWith("NOT_FOUND"));
+  EXPECT_THAT(Sql("COPY c FROM '" + files_.path() + "/../b.csv'"), StartsWith("PERMISSION_DENIED"));
+  ASSERT_TRUE(WriteFileAtomically(files_.File("c.csv"), "id,zzz\n1,x\n").ok());
+  EXPECT_THAT(Sql("COPY c FROM '" + files_.File("c.csv") + "'"), HasSubstr("zzz"));
+  EXPECT_THAT(SqlAs(service_, "COPY c FROM '" + files_.File("a.csv") + "'"), StartsWith("PERMISSION_DENIED"));
+}
+
 TEST_F(EngineTest, Streams) {
   Sql("CREATE STREAM TABLE s (id BIGINT PRIMARY KEY, v TEXT) WITH (TTL_SECONDS = 100)");
   EXPECT_EQ(Fast(alice_, "INSERT INTO s VALUES (1, 'a')"), "ok 1");
