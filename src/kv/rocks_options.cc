@@ -29,7 +29,8 @@ constexpr size_t kInfoLogFiles = 2;
 constexpr size_t kDeletionWindow = 4096;
 constexpr size_t kDeletionTrigger = 2048;
 
-// Files of the change log are rewritten this often, so that what lies below the floor goes even where nothing else happens.
+// Files of the change log are rewritten this often, so that what lies below the floor goes even where nothing else
+// happens.
 constexpr uint64_t kChangesRewriteSeconds = 12 * 3600;
 
 using DropRule = std::function<bool(Family, std::string_view, std::string_view)>;

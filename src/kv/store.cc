@@ -23,7 +23,8 @@ Error ToError(const rocksdb::Status& status, std::string_view doing) {
     return {ErrorCode::kRateLimited, what + ": the store is behind with its background work"};
   }
   if (status.subcode() == rocksdb::Status::kNoSpace) {
-    return {ErrorCode::kStorageUnavailable, what + ": the disk is full", "free space on the disk and restart the server"};
+    return {ErrorCode::kStorageUnavailable, what + ": the disk is full",
+            "free space on the disk and restart the server"};
   }
   if (status.IsCorruption()) {
     return {ErrorCode::kStorageUnavailable, what + ": the key-value store is damaged: " + status.ToString(),
@@ -184,8 +185,8 @@ class RocksIterator final : public Iterator {
 
 class RocksStore final : public Store {
  public:
-  RocksStore(std::shared_ptr<OpenDb> open, std::shared_ptr<StoreCounters> counters, std::shared_ptr<rocksdb::Cache> cache,
-             std::shared_ptr<rocksdb::Statistics> statistics)
+  RocksStore(std::shared_ptr<OpenDb> open, std::shared_ptr<StoreCounters> counters,
+             std::shared_ptr<rocksdb::Cache> cache, std::shared_ptr<rocksdb::Statistics> statistics)
       : open_(std::move(open)),
         counters_(std::move(counters)),
         cache_(std::move(cache)),
@@ -245,8 +246,10 @@ class RocksStore final : public Store {
       auto family = static_cast<Family>(i);
       StoreStats::PerFamily one;
       one.name = FamilyName(family);
-      (void)open_->db->GetIntProperty(open_->handle(family), rocksdb::DB::Properties::kSizeAllMemTables, &one.memtable_bytes);
-      (void)open_->db->GetIntProperty(open_->handle(family), rocksdb::DB::Properties::kTotalSstFilesSize, &one.file_bytes);
+      (void)open_->db->GetIntProperty(open_->handle(family), rocksdb::DB::Properties::kSizeAllMemTables,
+                                      &one.memtable_bytes);
+      (void)open_->db->GetIntProperty(open_->handle(family), rocksdb::DB::Properties::kTotalSstFilesSize,
+                                      &one.file_bytes);
       stats.families.push_back(std::move(one));
     }
     stats.block_cache_bytes = cache_->GetUsage();
@@ -277,8 +280,9 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& path, StoreOptions
   open->db.reset(db);
   for (int i = 0; i < kFamilyCount; ++i) {
     if (open->handle(static_cast<Family>(i))->GetID() != static_cast<uint32_t>(i) + 1) {
-      return Error{ErrorCode::kStorageUnavailable, "opening the key-value store: its column families are not in the order this "
-                                                   "server makes them"};
+      return Error{ErrorCode::kStorageUnavailable,
+                   "opening the key-value store: its column families are not in the order this "
+                   "server makes them"};
     }
   }
   return std::unique_ptr<Store>(

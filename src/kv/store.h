@@ -1,7 +1,8 @@
 // Ordered bytes on disk: column families, atomic batches, snapshots, iterators. The only door to RocksDB.
 //
-// Store, Snapshot: thread-safe. Batch, Iterator: one thread at a time. Views of bytes (std::string_view) handed out live as
-// long as the Pinned or Iterator they come from does not move. Errors of all calls: kStorageUnavailable unless said otherwise.
+// Store, Snapshot: thread-safe. Batch, Iterator: one thread at a time. Views of bytes (std::string_view) handed out
+// live as long as the Pinned or Iterator they come from does not move. Errors of all calls: kStorageUnavailable unless
+// said otherwise.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@
 
 namespace kalamdb::kv {
 
-// A few families for all tables: 10,000 tables cost nothing. The names are on disk: catalog, rows, changes, keys, segments, system.
+// A few families for all tables: 10,000 tables cost nothing. The names are on disk: catalog, rows, changes, keys,
+// segments, system.
 enum class Family : uint8_t { kCatalog, kRows, kChanges, kKeys, kSegments, kSystem };
 inline constexpr int kFamilyCount = 6;
 std::string_view FamilyName(Family family);
@@ -80,22 +82,22 @@ class Iterator {
   virtual void Prev() = 0;
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
-  virtual Status status() const = 0;      // an I/O error, if that is why it is not Valid()
-  virtual bool not_cached() const = 0;    // kCacheOnly stopped it
+  virtual Status status() const = 0;    // an I/O error, if that is why it is not Valid()
+  virtual bool not_cached() const = 0;  // kCacheOnly stopped it
 };
 
 struct IterateOptions {
-  std::string lower;                 // inclusive; empty = start
-  std::string upper;                 // exclusive; empty = end
+  std::string lower;                   // inclusive; empty = start
+  std::string upper;                   // exclusive; empty = end
   const Snapshot* snapshot = nullptr;  // nullptr = now; REQUIRES: outlives the iterator
   ReadTier tier = ReadTier::kAll;
-  bool fill_cache = true;            // false for scans that would push out everything
+  bool fill_cache = true;  // false for scans that would push out everything
 };
 
 struct StoreOptions {
   uint64_t block_cache_bytes = 64ull << 20;
-  uint64_t memtable_bytes = 32ull << 20;   // all memtables together (one write-buffer manager)
-  uint64_t wal_bytes = 32ull << 20;        // recovery is bounded by this
+  uint64_t memtable_bytes = 32ull << 20;  // all memtables together (one write-buffer manager)
+  uint64_t wal_bytes = 32ull << 20;       // recovery is bounded by this
   bool create_if_missing = true;
   // Called from compaction for keys of `changes` and `rows`: true = drop. Must be thread-safe and fast. May be null.
   std::function<bool(Family, std::string_view key, std::string_view value)> drop_in_compaction;
@@ -125,11 +127,12 @@ class Store {
   virtual ~Store() = default;
 
   virtual Status Write(Batch& batch, const WriteOptions& options) = 0;
-  virtual Status SyncWal() = 0;                        // everything written before is durable after
-  virtual Result<Lookup> Get(Family family, std::string_view key, const Snapshot* snapshot, ReadTier tier, Pinned* out) const = 0;
+  virtual Status SyncWal() = 0;  // everything written before is durable after
+  virtual Result<Lookup> Get(Family family, std::string_view key, const Snapshot* snapshot, ReadTier tier,
+                             Pinned* out) const = 0;
   virtual std::unique_ptr<Iterator> NewIterator(Family family, IterateOptions options) const = 0;
-  virtual SnapshotPtr TakeSnapshot() = 0;              // ~0.07 µs
-  virtual Status FlushFamily(Family family) = 0;       // memtable to file, waits
+  virtual SnapshotPtr TakeSnapshot() = 0;         // ~0.07 µs
+  virtual Status FlushFamily(Family family) = 0;  // memtable to file, waits
   virtual Status CompactRange(Family family, std::string_view begin, std::string_view end) = 0;
   virtual StoreStats Stats() const = 0;
 };

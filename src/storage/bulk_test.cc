@@ -11,7 +11,8 @@ using Kind = CommitOutcome::Kind;
 class BulkTest : public StorageFixture {
  protected:
   // Rows [first, end) with text v; nullopt where a key is refused.
-  std::shared_ptr<BulkCommit> Load(int64_t first, int64_t end, const std::string& v, UserId user = kSharedUser, bool backwards = false) {
+  std::shared_ptr<BulkCommit> Load(int64_t first, int64_t end, const std::string& v, UserId user = kSharedUser,
+                                   bool backwards = false) {
     auto writer = db_->NewBulkWriter(db_->View(), table_, user);
     EXPECT_TRUE(writer.ok());
     for (int64_t i = first; i < end; ++i) {

@@ -22,11 +22,13 @@ class SegmentBulkWriter final : public BulkWriter {
         view_(std::move(view)),
         watch_(std::move(watch)),
         writer_(std::make_shared<SegmentWriter>(
-            context_, SegmentWriterOptions{.table = table_, .schema = table_->schema(), .durable = view_, .bulk = true})) {}
+            context_,
+            SegmentWriterOptions{.table = table_, .schema = table_->schema(), .durable = view_, .bulk = true})) {}
 
   // True if the partition has no row at all, dead keys neither: then only keys of the statement itself can collide.
   Status LookForRows() {
-    auto cursor = NewHotCursor(view_, context_.store, {.table = table_->id, .user = user_, .include_deleted = true}, false);
+    auto cursor =
+        NewHotCursor(view_, context_.store, {.table = table_->id, .user = user_, .include_deleted = true}, false);
     ASSIGN_OR_RETURN(bool there, cursor->Next());
     partition_is_empty_ = !there && view_->ColdOf(table_->id).segments.empty();
     return {};
@@ -69,8 +71,9 @@ class SegmentBulkWriter final : public BulkWriter {
   }
 
   Error Duplicate(std::string_view row_key) const {
-    return {ErrorCode::kUniqueViolation, "duplicate key in table " + table_->QualifiedName() + ": " +
-                                             row::DescribeKey(*table_->schema(), row::PrimaryKeyOf(row_key)),
+    return {ErrorCode::kUniqueViolation,
+            "duplicate key in table " + table_->QualifiedName() + ": " +
+                row::DescribeKey(*table_->schema(), row::PrimaryKeyOf(row_key)),
             "give each row a key of its own"};
   }
 
@@ -78,9 +81,10 @@ class SegmentBulkWriter final : public BulkWriter {
     bool ascending = row_key > greatest_key_;
     if (!ascending && IsAmongUnwritten(row_key)) return Duplicate(row_key);
     if (ascending && partition_is_empty_) return {};
-    // The index of now: a row of this statement whose entry is written, or a cold row of before. A place that has gone since
-    // the view was taken is in the watch.
-    ASSIGN_OR_RETURN(kv::Lookup found, context_.store->Get(kv::Family::kKeys, row_key, nullptr, kv::ReadTier::kAll, &pinned_));
+    // The index of now: a row of this statement whose entry is written, or a cold row of before. A place that has gone
+    // since the view was taken is in the watch.
+    ASSIGN_OR_RETURN(kv::Lookup found,
+                     context_.store->Get(kv::Family::kKeys, row_key, nullptr, kv::ReadTier::kAll, &pinned_));
     bool may_be_cold = found == kv::Lookup::kFound;
     if (may_be_cold && FindPlaceIn(writer_->ids(), pinned_.view())) return Duplicate(row_key);
     FoundRow row;
@@ -93,9 +97,10 @@ class SegmentBulkWriter final : public BulkWriter {
     if (row.place.kind == Place::Kind::kNone) return {};
     if (!row.deleted) return Duplicate(row_key);
     if (replaced_.size() >= kMaxBulkReplaced) {
-      return Error{ErrorCode::kTooLarge, "one bulk statement replaces at most " + std::to_string(kMaxBulkReplaced) +
-                                             " rows that were deleted before",
-                   "set DELETED_RETENTION = 'off', or load in parts"};
+      return Error{
+          ErrorCode::kTooLarge,
+          "one bulk statement replaces at most " + std::to_string(kMaxBulkReplaced) + " rows that were deleted before",
+          "set DELETED_RETENTION = 'off', or load in parts"};
     }
     replaced_.emplace_back(std::string(row_key), row.place);
     return {};
@@ -123,7 +128,8 @@ class SegmentBulkWriter final : public BulkWriter {
 
 }  // namespace
 
-Result<std::unique_ptr<BulkWriter>> MakeBulkWriter(const StorageContext& context, catalog::TablePtr table, UserId user) {
+Result<std::unique_ptr<BulkWriter>> MakeBulkWriter(const StorageContext& context, catalog::TablePtr table,
+                                                   UserId user) {
   auto [view, watch] = context.committer->ViewWithWatch(table->id);
   RETURN_IF_ERROR(context.store->SyncWal());  // the view is what index entries are judged by
   auto writer = std::make_unique<SegmentBulkWriter>(context, std::move(table), user, view, watch);

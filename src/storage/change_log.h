@@ -1,10 +1,12 @@
-// The change log: every committed change with old and new row, by partition and sequence. Live catch-up and resume read it.
+// The change log: every committed change with old and new row, by partition and sequence. Live catch-up and resume read
+// it.
 //
 //   family `changes`, key: table id (4) | user id (8) | seq (8) | ordinal (4), all big-endian
-//   value: format 0x01 (1) | kind (1) | reserved 0 (2) | key length (4) | row length (4) | old row length (4), little-endian,
+//   value: format 0x01 (1) | kind (1) | reserved 0 (2) | key length (4) | row length (4) | old row length (4),
+//   little-endian,
 //          then primary key, row, old row (encoded as in row_codec.h, stamped)
-// Schema changes (old and new version) and bulk commits (segment ids) stand in the table's reserved partition, user id 2^64 - 1,
-// and are merged by sequence while reading. Frozen by golden bytes; docs/formats/change-log.md.
+// Schema changes (old and new version) and bulk commits (segment ids) stand in the table's reserved partition, user id
+// 2^64 - 1, and are merged by sequence while reading. Frozen by golden bytes; docs/formats/change-log.md.
 #pragma once
 
 #include <cstdint>
@@ -31,14 +33,14 @@ struct LoggedChange {
 class ChangeLog {
  public:
   virtual ~ChangeLog() = default;
-  // Changes of one partition with from < seq <= to (to <= view.seq), in commit order, bulk commits expanded to their rows.
-  // Stops early when visit returns false. Errors: kSnapshotTooOld where the log does not reach back to `from`.
+  // Changes of one partition with from < seq <= to (to <= view.seq), in commit order, bulk commits expanded to their
+  // rows. Stops early when visit returns false. Errors: kSnapshotTooOld where the log does not reach back to `from`.
   virtual Status Read(const ReadViewPtr& view, const catalog::Table& table, UserId user, Seq from, Seq to,
                       const std::function<bool(const LoggedChange&)>& visit) = 0;
   // Changes with seq <= this are gone (for this table).
   virtual Seq FloorOf(TableId table) const = 0;
-  // False for a point of a future that was lost (power loss under `wal`, a restore) or never was: between the last sequence of an
-  // ended epoch and the first of the next, or above the present.
+  // False for a point of a future that was lost (power loss under `wal`, a restore) or never was: between the last
+  // sequence of an ended epoch and the first of the next, or above the present.
   virtual bool KnowsSequence(Seq seq) const = 0;
 };
 

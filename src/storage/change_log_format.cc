@@ -16,7 +16,8 @@ void PutLittle32(uint32_t value, char* out) {
 }
 
 Error Damaged() {
-  return {ErrorCode::kStorageUnavailable, "an entry of the change log is damaged", "restore the data directory from a backup"};
+  return {ErrorCode::kStorageUnavailable, "an entry of the change log is damaged",
+          "restore the data directory from a backup"};
 }
 
 }  // namespace
@@ -51,7 +52,8 @@ Result<ChangeEntry> DecodeChange(std::string_view bytes) {
   if (bytes.size() < kHeaderBytes || static_cast<uint8_t>(bytes[0]) != kFormat) return Damaged();
   ChangeEntry entry;
   entry.kind = static_cast<uint8_t>(bytes[1]);
-  size_t key = ReadLittle32(bytes.substr(4)), row = ReadLittle32(bytes.substr(8)), old_row = ReadLittle32(bytes.substr(12));
+  size_t key = ReadLittle32(bytes.substr(4)), row = ReadLittle32(bytes.substr(8)),
+         old_row = ReadLittle32(bytes.substr(12));
   if (kHeaderBytes + key + row + old_row != bytes.size()) return Damaged();
   entry.key = bytes.substr(kHeaderBytes, key);
   entry.row = bytes.substr(kHeaderBytes + key, row);
@@ -72,6 +74,8 @@ uint32_t ReadLittle32(std::string_view bytes) {
   for (size_t i = 0; i < 4; ++i) value |= uint32_t{static_cast<uint8_t>(bytes[i])} << 8 * i;
   return value;
 }
-uint64_t ReadLittle64(std::string_view bytes) { return ReadLittle32(bytes) | uint64_t{ReadLittle32(bytes.substr(4))} << 32; }
+uint64_t ReadLittle64(std::string_view bytes) {
+  return ReadLittle32(bytes) | uint64_t{ReadLittle32(bytes.substr(4))} << 32;
+}
 
 }  // namespace kalamdb::storage

@@ -18,7 +18,7 @@ inline constexpr uint8_t kBulkInsertKind = 5;
 
 inline constexpr size_t kChangeKeyBytes = 24;
 std::string ChangeKey(TableId table, UserId user, Seq seq, uint32_t ordinal);
-Seq SeqOfChangeKey(std::string_view key);       // REQUIRES: kChangeKeyBytes
+Seq SeqOfChangeKey(std::string_view key);  // REQUIRES: kChangeKeyBytes
 uint32_t OrdinalOfChangeKey(std::string_view key);
 
 struct ChangeEntry {

@@ -1,8 +1,9 @@
 // What storage asks of the format of cold files. The engine implements it with Parquet; storage knows no Parquet.
 //
-// A file holds the columns of one schema version (field id = column id), then `_user` BIGINT (internal id; per-user tables
-// only), `_seq` BIGINT, `_updated` TIMESTAMP (both absent in bulk files) and `_deleted` BOOLEAN, under the reserved field ids
-// below, with key-value metadata: table id, schema version, min and max seq. Thread-safe; a writer is one thread's.
+// A file holds the columns of one schema version (field id = column id), then `_user` BIGINT (internal id; per-user
+// tables only), `_seq` BIGINT, `_updated` TIMESTAMP (both absent in bulk files) and `_deleted` BOOLEAN, under the
+// reserved field ids below, with key-value metadata: table id, schema version, min and max seq. Thread-safe; a writer
+// is one thread's.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +28,10 @@ inline constexpr int32_t kFieldIdUpdated = 0x7ff00003;
 inline constexpr int32_t kFieldIdDeleted = 0x7ff00004;
 
 struct ColdFileOptions {
-  std::string path;             // absolute; ends in .tmp, the caller renames
+  std::string path;  // absolute; ends in .tmp, the caller renames
   catalog::TablePtr table;
-  row::SchemaPtr schema;        // version of the file: every appended row has it already
-  bool bulk = false;            // no _seq, no _updated
+  row::SchemaPtr schema;  // version of the file: every appended row has it already
+  bool bulk = false;      // no _seq, no _updated
 };
 
 struct ColdFileInfo {
@@ -52,8 +53,9 @@ class ColdFileFormat {
   virtual ~ColdFileFormat() = default;
   virtual Result<std::unique_ptr<ColdFileWriter>> NewWriter(const ColdFileOptions& options) = 0;
 
-  // Encoded rows (under the segment's schema version, header complete) for the given row numbers, ascending; `rows[i]` belongs to
-  // numbers[i]. Checks the file's checksum at its first use in this process. Errors: kStorageUnavailable naming the segment.
+  // Encoded rows (under the segment's schema version, header complete) for the given row numbers, ascending; `rows[i]`
+  // belongs to numbers[i]. Checks the file's checksum at its first use in this process. Errors: kStorageUnavailable
+  // naming the segment.
   virtual Status ReadRows(const catalog::Table& table, const SegmentRecord& segment, std::span<const uint32_t> numbers,
                           std::vector<std::string>* rows) = 0;
 

@@ -1,9 +1,10 @@
 // The commit pipeline: one order for all changes of rows, catalog, segments and system records.
 //
-// A writer reads what it changes from a view, encodes the new rows, attaches old images and what it observed, and submits.
-// The committer, per group: compares → numbers → one atomic batch → write (fsync if a member asked) → view swapped → change
-// sink → callbacks. It compares with RocksDB and memory only: it never reads a file and never evaluates anything.
-// Submit is thread-safe. Callbacks run on the thread that committed and must be short; they may not submit and wait.
+// A writer reads what it changes from a view, encodes the new rows, attaches old images and what it observed, and
+// submits. The committer, per group: compares → numbers → one atomic batch → write (fsync if a member asked) → view
+// swapped → change sink → callbacks. It compares with RocksDB and memory only: it never reads a file and never
+// evaluates anything. Submit is thread-safe. Callbacks run on the thread that committed and must be short; they may not
+// submit and wait.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +24,12 @@
 
 namespace kalamdb::storage {
 
-inline constexpr size_t kMaxGroupBytes = 4u << 20;        // a group of several statements closes here,
-inline constexpr size_t kMaxGroupRows = 200;              // or here,
-inline constexpr int64_t kMaxGroupMicros = 1'000;         // or after this much work, whichever is first
-inline constexpr size_t kMaxQueueBytes = 8u << 20;        // commit queue: above it new work waits, then kRateLimited/503
+inline constexpr size_t kMaxGroupBytes = 4u << 20;  // a group of several statements closes here,
+inline constexpr size_t kMaxGroupRows = 200;        // or here,
+inline constexpr int64_t kMaxGroupMicros = 1'000;   // or after this much work, whichever is first
+inline constexpr size_t kMaxQueueBytes = 8u << 20;  // commit queue: above it new work waits, then kRateLimited/503
 inline constexpr size_t kMaxQueueRequests = 4'096;
-inline constexpr size_t kBulkRows = 10'000;               // above either a statement goes by segments (bulk.h)
+inline constexpr size_t kBulkRows = 10'000;  // above either a statement goes by segments (bulk.h)
 inline constexpr size_t kBulkBytes = 8u << 20;
 
 enum class ChangeKind : uint8_t { kInsert = 1, kUpdate = 2, kDelete = 3 };  // in the change log: never renumber
@@ -36,8 +37,8 @@ enum class Durability : uint8_t { kSync, kWal };
 
 struct RowChange {
   ChangeKind kind = ChangeKind::kInsert;
-  std::string key;      // row key
-  std::string row;      // the new row, encoded with _seq = _updated = 0; kDelete: the last values with the deleted flag set
+  std::string key;  // row key
+  std::string row;  // the new row, encoded with _seq = _updated = 0; kDelete: the last values with the deleted flag set
   std::string old_row;  // the row before, whole; empty for an insert (also where it replaces a soft-deleted row)
   Place observed;       // where the key's row was, soft-deleted ones too; kNone = nowhere
 };
@@ -47,7 +48,7 @@ struct WriteSet {
   catalog::TablePtr table;       // as planned on; compared by write_version
   uint64_t cold_generation = 0;  // of the table in the view the observations come from
   std::vector<RowChange> changes;
-  bool keep_deleted = true;      // DELETED_RETENTION is not `off`: a deleted key keeps its row
+  bool keep_deleted = true;  // DELETED_RETENTION is not `off`: a deleted key keeps its row
 };
 
 class Watch;        // watch.h
@@ -68,9 +69,9 @@ struct CommitRequest {
 struct CommitOutcome {
   enum class Kind : uint8_t {
     kCommitted,
-    kMoved,    // a row or cold state has moved since the observation: observe again and submit again
-    kSchema,   // the table is not the one planned on: plan again once, then kSchemaChanged
-    kFailed,   // error: nothing changed, unless error.outcome_unknown
+    kMoved,   // a row or cold state has moved since the observation: observe again and submit again
+    kSchema,  // the table is not the one planned on: plan again once, then kSchemaChanged
+    kFailed,  // error: nothing changed, unless error.outcome_unknown
   };
   Kind kind = Kind::kFailed;
   Seq seq;
@@ -83,9 +84,10 @@ using CommitCallback = std::function<void(CommitOutcome)>;
 struct Commit {
   Seq seq;
   Micros updated = 0;
-  std::vector<WriteSet> writes;                  // rows are stamped
+  std::vector<WriteSet> writes;  // rows are stamped
   std::vector<catalog::Change> catalog_changes;
-  std::vector<catalog::TablePtr> tables_before;  // for kPutTable / kDropTable changes: the table before (nullptr = created)
+  std::vector<catalog::TablePtr>
+      tables_before;  // for kPutTable / kDropTable changes: the table before (nullptr = created)
   std::shared_ptr<const BulkCommit> bulk;
 };
 struct CommitGroup {
@@ -93,7 +95,8 @@ struct CommitGroup {
   ReadViewPtr view;                                    // after the last of them
 };
 
-// Implemented by live. Called in commit order, after the view is swapped and before replies, on the committing thread. Must not block.
+// Implemented by live. Called in commit order, after the view is swapped and before replies, on the committing thread.
+// Must not block.
 class ChangeSink {
  public:
   virtual ~ChangeSink() = default;
@@ -103,8 +106,9 @@ class ChangeSink {
 class CommitPipeline {
  public:
   virtual ~CommitPipeline() = default;
-  // `callback` is called exactly once. A `wal` request on an empty queue may be committed on the calling thread (no hop); a `sync`
-  // one goes to the commit thread. A full queue: waits up to 1 s if may_block, else and then fails with kRateLimited.
+  // `callback` is called exactly once. A `wal` request on an empty queue may be committed on the calling thread (no
+  // hop); a `sync` one goes to the commit thread. A full queue: waits up to 1 s if may_block, else and then fails with
+  // kRateLimited.
   virtual void Submit(CommitRequest request, bool may_block, CommitCallback callback) = 0;
   // Submits and waits. For workers, never for network threads.
   CommitOutcome Run(CommitRequest request);

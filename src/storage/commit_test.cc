@@ -275,7 +275,8 @@ TEST_F(CommitTest, TheLogsFloorIsNeverAPartialAnswer) {
       ++entries;
       return true;
     });
-    return status.ok() ? static_cast<int>(entries) : -static_cast<int>(status.error().code == ErrorCode::kSnapshotTooOld);
+    return status.ok() ? static_cast<int>(entries)
+                       : -static_cast<int>(status.error().code == ErrorCode::kSnapshotTooOld);
   };
   EXPECT_EQ(read(early), -1);
   EXPECT_EQ(read(floor), 1);
@@ -311,10 +312,12 @@ TEST_F(CommitTest, SystemRecordsCommitWithTheRest) {
   ASSERT_EQ(db_->commits().Run(std::move(gone)).kind, Kind::kCommitted);
   Reopen();
   std::string seen;
-  ASSERT_TRUE(db_->ReadSystem('U', [&](std::string_view key, std::string_view value) -> Status {
-                   seen += std::string(key) + "=" + std::string(value) + " ";
-                   return {};
-                 }).ok());
+  ASSERT_TRUE(db_->ReadSystem('U',
+                              [&](std::string_view key, std::string_view value) -> Status {
+                                seen += std::string(key) + "=" + std::string(value) + " ";
+                                return {};
+                              })
+                  .ok());
   EXPECT_EQ(seen, "Ualice=1 ");
 }
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "base/executor.h"
 #include "base/clock.h"
+#include "base/executor.h"
 #include "base/failpoint.h"
 #include "row/row_codec.h"
 #include "storage/bulk.h"
@@ -49,13 +49,14 @@ Committer::Committer(CommitterOptions options, std::unique_ptr<ReadView> recover
   if (options_.metrics == nullptr) return;
   Metrics& metrics = *options_.metrics;
   commits_total_ = metrics.AddCounter("kalamdb_commits_total", "Commits");
-  group_seconds_ = metrics.AddHistogram("kalamdb_commit_group_seconds", "Time a commit group holds the order, without its fsync",
-                                        LatencyBuckets());
+  group_seconds_ = metrics.AddHistogram("kalamdb_commit_group_seconds",
+                                        "Time a commit group holds the order, without its fsync", LatencyBuckets());
   batch_size_ = metrics.AddHistogram("kalamdb_commit_batch_size", "Commits in one group", BatchSizeBuckets());
   fsync_seconds_ = metrics.AddHistogram("kalamdb_fsync_duration_seconds", "Time to make the write-ahead log durable",
                                         LatencyBuckets());
   queue_length_ = metrics.AddGauge("kalamdb_queue_length", "Tasks that wait in a queue", {{"queue", "commit"}});
-  refusals_ = metrics.AddCounter("kalamdb_queue_refusals_total", "Tasks that a full queue refused", {{"queue", "commit"}});
+  refusals_ =
+      metrics.AddCounter("kalamdb_queue_refusals_total", "Tasks that a full queue refused", {{"queue", "commit"}});
 }
 
 Committer::~Committer() { Stop(); }
@@ -177,7 +178,8 @@ Committer::Group Committer::TakeGroup(bool wal_only) {
   while (!queue_.empty()) {
     Pending& next = queue_.front();
     if (wal_only && (next.alone || next.request.durability != Durability::kWal || next.rows > kMaxGroupRows)) break;
-    if (!group.empty() && (next.alone || bytes + next.bytes > kMaxGroupBytes || rows + next.rows > kMaxGroupRows)) break;
+    if (!group.empty() && (next.alone || bytes + next.bytes > kMaxGroupBytes || rows + next.rows > kMaxGroupRows))
+      break;
     bytes += next.bytes;
     rows += next.rows;
     queued_bytes_ -= next.bytes;
@@ -292,14 +294,16 @@ Committer::Group Committer::BuildRound(Group group, bool must_not_block, std::un
     }
     return {};
   }
-  built->round = std::make_unique<Round>(Round::Input{.base = View(),
-                                                      .store = options_.store,
-                                                      .tier = must_not_block ? kv::ReadTier::kCacheOnly : kv::ReadTier::kAll,
-                                                      .now = options_.clock->NowMicros(),
-                                                      .alone = group.size() == 1});
+  built->round =
+      std::make_unique<Round>(Round::Input{.base = View(),
+                                           .store = options_.store,
+                                           .tier = must_not_block ? kv::ReadTier::kCacheOnly : kv::ReadTier::kAll,
+                                           .now = options_.clock->NowMicros(),
+                                           .alone = group.size() == 1});
   auto taken = static_cast<ptrdiff_t>(AddMembers(group, *built->round, &built->replies));
   Group rest(std::make_move_iterator(group.begin() + taken), std::make_move_iterator(group.end()));
-  bool gave_up = !built->replies.empty() && group.front().work && built->replies[0].outcome.kind != CommitOutcome::Kind::kCommitted;
+  bool gave_up = !built->replies.empty() && group.front().work &&
+                 built->replies[0].outcome.kind != CommitOutcome::Kind::kCommitted;
   if (built->round->empty() || gave_up) {
     Answer(std::move(built->replies));
   } else {
@@ -309,8 +313,8 @@ Committer::Group Committer::BuildRound(Group group, bool must_not_block, std::un
   return rest;
 }
 
-// Before this the round is nothing; after the write it is in the log, and an error leaves it open whether it will be there
-// after a restart. So such an error ends all writing.
+// Before this the round is nothing; after the write it is in the log, and an error leaves it open whether it will be
+// there after a restart. So such an error ends all writing.
 Status Committer::WriteRound(Round& round, bool must_not_block) {
   RETURN_IF_ERROR(Failpoint("storage.wal_write"));
   Status status = options_.store->Write(round.batch(), {.no_slowdown = must_not_block});
@@ -331,10 +335,11 @@ Status Committer::SyncRound() {
 Error Committer::TurnReadOnly(Error error) {
   read_only_ = true;
   options_.logger->Error("storage_read_only", {{"error", error.message}});
-  return {.code = ErrorCode::kStorageUnavailable,
-          .message = "the write could not be made durable: " + error.message,
-          .hint = "the change may or may not be there after the server is restarted; nothing more is written until then",
-          .outcome_unknown = true};
+  return {
+      .code = ErrorCode::kStorageUnavailable,
+      .message = "the write could not be made durable: " + error.message,
+      .hint = "the change may or may not be there after the server is restarted; nothing more is written until then",
+      .outcome_unknown = true};
 }
 
 bool Committer::FinishRound(Built& built, bool must_not_block) {

@@ -1,8 +1,8 @@
 // The committer: the queue, the leader of each round, the write, the view that follows, and the replies.
 //
-// At any time at most one thread runs rounds (`busy_`): the commit thread, or a caller of Submit whose `wal` request met an empty
-// queue and who commits it without a thread hop. Lock order: mutex_ (queue), then view_mutex_ (view and watches); neither is held
-// while a round compares or writes. Thread-safe.
+// At any time at most one thread runs rounds (`busy_`): the commit thread, or a caller of Submit whose `wal` request
+// met an empty queue and who commits it without a thread hop. Lock order: mutex_ (queue), then view_mutex_ (view and
+// watches); neither is held while a round compares or writes. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -52,14 +52,15 @@ class Committer final : public CommitPipeline {
 
   void Submit(CommitRequest request, bool may_block, CommitCallback callback) override EXCLUDES(mutex_);
 
-  // Work that must stand in the commit order without being a commit (a flush's publish, trimming). Runs alone in a round on the
-  // commit thread; an error of `work` leaves everything as it was. Waits. Not from callbacks.
+  // Work that must stand in the commit order without being a commit (a flush's publish, trimming). Runs alone in a
+  // round on the commit thread; an error of `work` leaves everything as it was. Waits. Not from callbacks.
   using Work = std::function<Status(Round&)>;
   Status RunInOrder(Work work, Durability durability) EXCLUDES(mutex_);
 
   ReadViewPtr View() const EXCLUDES(view_mutex_);
   // A view, and every change of the table after it (with null_column: only whether it was given a NULL).
-  std::pair<ReadViewPtr, std::shared_ptr<Watch>> ViewWithWatch(TableId table, ColumnId null_column = {}) EXCLUDES(view_mutex_);
+  std::pair<ReadViewPtr, std::shared_ptr<Watch>> ViewWithWatch(TableId table, ColumnId null_column = {})
+      EXCLUDES(view_mutex_);
 
   // Rows written a table since start or TakeActivity.
   std::unordered_map<uint32_t, TableActivity> Activity() const EXCLUDES(view_mutex_);
@@ -97,8 +98,8 @@ class Committer final : public CommitPipeline {
   void LeadInline(Pending first) EXCLUDES(mutex_);
   void PutBack(Group rest) EXCLUDES(mutex_);
 
-  // Compares a group and builds its batch. What could not be taken in (time was up, or a read would have blocked) comes back, in
-  // order. *out stays empty where there is nothing to write: the replies are then given.
+  // Compares a group and builds its batch. What could not be taken in (time was up, or a read would have blocked) comes
+  // back, in order. *out stays empty where there is nothing to write: the replies are then given.
   Group BuildRound(Group group, bool must_not_block, std::unique_ptr<Built>* out) EXCLUDES(mutex_, view_mutex_);
   size_t AddMembers(Group& group, Round& round, std::vector<Reply>* replies);
   // Writes, publishes, delivers, replies. False: the store would have had to wait, and nothing has happened.

@@ -16,10 +16,10 @@
 namespace kalamdb::storage {
 namespace {
 
-constexpr uint64_t kSmallShare = 4;        // smaller than a quarter of the target
-constexpr size_t kSmallSegments = 8;       // so many of them start a compaction
-constexpr uint64_t kDeletedShare = 3;      // a third of the rows is dead
-constexpr uint64_t kOldSchemaShare = 10;   // a tenth of the rows has an old schema version
+constexpr uint64_t kSmallShare = 4;       // smaller than a quarter of the target
+constexpr size_t kSmallSegments = 8;      // so many of them start a compaction
+constexpr uint64_t kDeletedShare = 3;     // a third of the rows is dead
+constexpr uint64_t kOldSchemaShare = 10;  // a tenth of the rows has an old schema version
 constexpr size_t kPruneBatch = 1000;
 constexpr uint64_t kAskCancelled = 256;
 constexpr int kMaxTries = 3;
@@ -28,7 +28,9 @@ bool IsSmall(const ColdSegment& segment, uint64_t target) { return segment.recor
 bool IsDeletedHeavy(const ColdSegment& segment) {
   return segment.deleted->count() * kDeletedShare >= segment.record->rows && segment.deleted->count() != 0;
 }
-bool IsOld(const ColdSegment& segment, const catalog::Table& table) { return segment.record->schema_version != table.version(); }
+bool IsOld(const ColdSegment& segment, const catalog::Table& table) {
+  return segment.record->schema_version != table.version();
+}
 
 UserId UserOf(const ColdSegment& unordered) { return unordered.record->users.front().user; }
 
@@ -50,7 +52,8 @@ std::set<SegmentId> MergeableSmall(const TableCold& cold, uint64_t target) {
 // Writes the live rows of segments; used for those in key order together, and for the others one after the other.
 class Merger {
  public:
-  Merger(const StorageContext& context, catalog::TablePtr table, ReadViewPtr view, const std::function<bool()>& cancelled)
+  Merger(const StorageContext& context, catalog::TablePtr table, ReadViewPtr view,
+         const std::function<bool()>& cancelled)
       : context_(context),
         table_(std::move(table)),
         view_(std::move(view)),
@@ -58,7 +61,8 @@ class Merger {
         upgrader_(*table_),
         writer_(context, {.table = table_, .schema = table_->schema(), .durable = view_}) {
     const auto& retention = table_->options.deleted_retention_s;
-    drop_before_ = retention ? context.clock->NowMicros() - static_cast<Micros>(*retention) * kMicrosPerSecond : INT64_MAX;
+    drop_before_ =
+        retention ? context.clock->NowMicros() - static_cast<Micros>(*retention) * kMicrosPerSecond : INT64_MAX;
   }
 
   Status WriteMerged(const std::vector<ColdSegment>& inputs) {
@@ -136,14 +140,16 @@ Status RemoveInputs(Round& round, TableId table, const std::vector<ColdSegment>&
     round.batch().Delete(kv::Family::kSegments, SegmentRecordKey(kSegmentRecord, table, id));
     auto chunks = static_cast<uint32_t>(input.record->rows / DeletionVector::kChunkRows + 1);
     for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
-      if (it->deleted->chunk(chunk) != nullptr) round.batch().Delete(kv::Family::kSegments, ChunkRecordKey(table, id, chunk));
+      if (it->deleted->chunk(chunk) != nullptr)
+        round.batch().Delete(kv::Family::kSegments, ChunkRecordKey(table, id, chunk));
     }
     cold.segments.erase(it);
   }
   return {};
 }
 
-Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, const std::function<bool()>& cancelled, bool* again) {
+Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, const std::function<bool()>& cancelled,
+                             bool* again) {
   auto [view, watch] = context.committer->ViewWithWatch(table_id);
   catalog::TablePtr table = view->catalog->FindTable(table_id);
   if (table == nullptr) return JobOutput();
@@ -177,7 +183,8 @@ Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, co
       *again = true;
       return Error{ErrorCode::kWriteConflict, "too many rows changed while the table was compacted"};
     }
-    if (round.base().catalog->FindTable(table_id) == nullptr) return Error{ErrorCode::kCancelled, "the table was dropped"};
+    if (round.base().catalog->FindTable(table_id) == nullptr)
+      return Error{ErrorCode::kCancelled, "the table was dropped"};
     RETURN_IF_ERROR(FindDeadRows(round.store(), outputs, watching->Take(), &dead));
     RETURN_IF_ERROR(RemoveInputs(round, table_id, inputs));
     RegisterSegments(round, table_id, merged.writer().segments(), merged.writer().files(), {});
@@ -198,7 +205,8 @@ Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, co
 
 }  // namespace
 
-std::vector<ColdSegment> SegmentsToCompact(const TableCold& cold, const catalog::Table& table, uint64_t segment_target_bytes) {
+std::vector<ColdSegment> SegmentsToCompact(const TableCold& cold, const catalog::Table& table,
+                                           uint64_t segment_target_bytes) {
   std::set<SegmentId> small = MergeableSmall(cold, segment_target_bytes);
   std::vector<ColdSegment> chosen;
   for (const ColdSegment& segment : cold.segments) {
@@ -221,7 +229,8 @@ bool NeedsCompaction(const TableCold& cold, const catalog::Table& table, uint64_
   return cold.segments.size() >= kSmallSegments && MergeableSmall(cold, segment_target_bytes).size() >= kSmallSegments;
 }
 
-Result<JobOutput> CompactSegments(const StorageContext& context, TableId table, const std::function<bool()>& cancelled) {
+Result<JobOutput> CompactSegments(const StorageContext& context, TableId table,
+                                  const std::function<bool()>& cancelled) {
   for (int tries = 1;; ++tries) {
     bool again = false;
     auto output = TryCompact(context, table, cancelled, &again);

@@ -1,7 +1,7 @@
 // Compaction: small, deleted-heavy and old-schema segments of a table become few whole ones of the newest schema.
 //
-// The same protocol as a flush: a view and a watch, new files and index entries, one small batch that swaps the segments and
-// marks what changed meanwhile. No answer changes by it.
+// The same protocol as a flush: a view and a watch, new files and index entries, one small batch that swaps the
+// segments and marks what changed meanwhile. No answer changes by it.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,8 @@ namespace kalamdb::storage {
 inline constexpr size_t kMaxCompactedSegments = 64;  // in one run: each is read by a thread of its own
 
 // Segments worth compacting now, by id. Empty: nothing to do.
-std::vector<ColdSegment> SegmentsToCompact(const TableCold& cold, const catalog::Table& table, uint64_t segment_target_bytes);
+std::vector<ColdSegment> SegmentsToCompact(const TableCold& cold, const catalog::Table& table,
+                                           uint64_t segment_target_bytes);
 // True where compaction starts by itself.
 bool NeedsCompaction(const TableCold& cold, const catalog::Table& table, uint64_t segment_target_bytes);
 

@@ -56,8 +56,10 @@ struct TableStats {  // SHOW STATS; of one user where asked
 
 class Database {
  public:
-  // Takes the directory lock first (kStorageUnavailable: "in use by another server"; "written by a newer version"), then recovers.
-  static Result<std::unique_ptr<Database>> Open(DatabaseOptions options, const Clock* clock, Metrics* metrics, Logger* logger);
+  // Takes the directory lock first (kStorageUnavailable: "in use by another server"; "written by a newer version"),
+  // then recovers.
+  static Result<std::unique_ptr<Database>> Open(DatabaseOptions options, const Clock* clock, Metrics* metrics,
+                                                Logger* logger);
   virtual ~Database() = default;
 
   virtual void Connect(ColdFileFormat* format, ChangeSink* sink) = 0;  // before Start(); sink may be nullptr
@@ -69,27 +71,30 @@ class Database {
   virtual ColdFileFormat* format() = 0;
   virtual CommitPipeline& commits() = 0;
   virtual ChangeLog& change_log() = 0;
-  virtual bool read_only() const = 0;    // after a failed fsync: writes fail until restart
+  virtual bool read_only() const = 0;  // after a failed fsync: writes fail until restart
 
   // Table and view ids: from here, never given twice, also over restarts.
   virtual TableId NewTableId() = 0;
 
   virtual Result<std::unique_ptr<BulkWriter>> NewBulkWriter(ReadViewPtr view, catalog::TablePtr table, UserId user) = 0;
 
-  // Returns when every row committed before the call is cold (wait), or when the job is queued. Nothing to do: success, 0 rows.
+  // Returns when every row committed before the call is cold (wait), or when the job is queued. Nothing to do: success,
+  // 0 rows.
   virtual Result<JobResult> FlushTable(TableId table, bool wait) = 0;
   virtual Result<JobResult> CompactTable(TableId table, bool wait) = 0;
   virtual std::vector<JobRow> Jobs() const = 0;
-  virtual Result<TableStats> StatsOf(const ReadViewPtr& view, const catalog::Table& table, std::optional<UserId> user) = 0;
+  virtual Result<TableStats> StatsOf(const ReadViewPtr& view, const catalog::Table& table,
+                                     std::optional<UserId> user) = 0;
   // Rows whose column is NULL, live rows only, over hot and cold (null counts, or the file where a count is unknown).
   virtual Result<uint64_t> CountNulls(const ReadViewPtr& view, const catalog::Table& table, ColumnId column) = 0;
 
-  // A view to count in, and a watch on NULLs that come into the column after it; the watch goes into CommitRequest::not_null of the
-  // change that forbids them.
+  // A view to count in, and a watch on NULLs that come into the column after it; the watch goes into
+  // CommitRequest::not_null of the change that forbids them.
   virtual std::pair<ReadViewPtr, std::shared_ptr<Watch>> WatchNulls(TableId table, ColumnId column) = 0;
 
   // `system` family records with a prefix byte, at start (users, tokens) and for system tables.
-  virtual Status ReadSystem(char prefix, const std::function<Status(std::string_view key, std::string_view value)>& visit) = 0;
+  virtual Status ReadSystem(char prefix,
+                            const std::function<Status(std::string_view key, std::string_view value)>& visit) = 0;
 };
 
 // Absolute path of a segment's file.

@@ -45,7 +45,8 @@ std::string CfType(const std::string& family) {
 
 }  // namespace
 
-DatabaseCore::DatabaseCore(DatabaseOptions options, DirectoryLock lock, const Clock* clock, Metrics* metrics, Logger* logger)
+DatabaseCore::DatabaseCore(DatabaseOptions options, DirectoryLock lock, const Clock* clock, Metrics* metrics,
+                           Logger* logger)
     : options_(std::move(options)), lock_(std::move(lock)) {
   context_.cold_dir = JoinPath(options_.data_dir, "cold");
   context_.segment_target_bytes = options_.segment_target_bytes;
@@ -61,8 +62,10 @@ DatabaseCore::~DatabaseCore() { Stop(); }
 
 Status DatabaseCore::Recover() {
   kv::StoreOptions store_options;
-  store_options.memtable_bytes = std::clamp(options_.memory_bytes / kMemtableShare, kMinMemtableBytes, kMaxMemtableBytes);
-  store_options.block_cache_bytes = options_.memory_bytes - std::min(options_.memory_bytes / 2, store_options.memtable_bytes);
+  store_options.memtable_bytes =
+      std::clamp(options_.memory_bytes / kMemtableShare, kMinMemtableBytes, kMaxMemtableBytes);
+  store_options.block_cache_bytes =
+      options_.memory_bytes - std::min(options_.memory_bytes / 2, store_options.memtable_bytes);
   store_options.drop_in_compaction = [floors = context_.trim_floors](kv::Family family, std::string_view key,
                                                                      std::string_view value) {
     return floors->MayDrop(family, key, value);
@@ -133,7 +136,8 @@ void DatabaseCore::Stop() {
 
 Result<JobResult> DatabaseCore::RunJob(const char* type, TableId table, bool wait, JobRunner::Body body) {
   ReadViewPtr view = View();
-  if (view->catalog->FindTable(table) == nullptr) return Error{ErrorCode::kTableNotFound, "the table is not there any more"};
+  if (view->catalog->FindTable(table) == nullptr)
+    return Error{ErrorCode::kTableNotFound, "the table is not there any more"};
   // A job that waits takes its view later than now; one that runs may have taken it before, so it is not joined.
   ASSIGN_OR_RETURN(std::string id, jobs_->Post(SpecOf(type, *view, table), std::move(body)));
   view.reset();
@@ -167,7 +171,8 @@ Result<JobResult> DatabaseCore::CompactTable(TableId table, bool wait) {
   });
 }
 
-Result<std::unique_ptr<BulkWriter>> DatabaseCore::NewBulkWriter(ReadViewPtr /*view*/, catalog::TablePtr table, UserId user) {
+Result<std::unique_ptr<BulkWriter>> DatabaseCore::NewBulkWriter(ReadViewPtr /*view*/, catalog::TablePtr table,
+                                                                UserId user) {
   return MakeBulkWriter(context_, std::move(table), user);
 }
 
@@ -202,7 +207,8 @@ double DatabaseCore::OldestViewSeconds() const {
   return static_cast<double>(StopwatchNanos() - oldest->taken_ns) * 1e-9;
 }
 
-Result<std::unique_ptr<Database>> Database::Open(DatabaseOptions options, const Clock* clock, Metrics* metrics, Logger* logger) {
+Result<std::unique_ptr<Database>> Database::Open(DatabaseOptions options, const Clock* clock, Metrics* metrics,
+                                                 Logger* logger) {
   RETURN_IF_ERROR(CreateDirectories(options.data_dir));
   auto lock = DirectoryLock::Acquire(options.data_dir);
   if (!lock.ok()) {

@@ -14,7 +14,7 @@
 namespace kalamdb::storage {
 namespace {
 
-constexpr int kMaxTries = 3;           // a watch that overflows starts the flush again
+constexpr int kMaxTries = 3;             // a watch that overflows starts the flush again
 constexpr uint64_t kAskCancelled = 256;  // rows
 
 Error Cancelled() { return {ErrorCode::kCancelled, "the job was cancelled"}; }
@@ -35,7 +35,8 @@ Status WriteHotRows(const StorageContext& context, const ReadViewPtr& view, cons
 }
 
 // One flush at one view. *again: what changed meanwhile could not be kept track of.
-Result<JobOutput> TryFlush(const StorageContext& context, TableId table_id, const std::function<bool()>& cancelled, bool* again) {
+Result<JobOutput> TryFlush(const StorageContext& context, TableId table_id, const std::function<bool()>& cancelled,
+                           bool* again) {
   auto [view, watch] = context.committer->ViewWithWatch(table_id);
   SyncPoint("flush.after_view");
   catalog::TablePtr table = view->catalog->FindTable(table_id);
@@ -78,8 +79,8 @@ Result<JobOutput> FlushHotRows(const StorageContext& context, TableId table, con
   }
 }
 
-Status FindDeadRows(const kv::Store& store, const std::vector<SegmentId>& segments, const std::vector<std::string>& keys,
-                    DeadRows* dead) {
+Status FindDeadRows(const kv::Store& store, const std::vector<SegmentId>& segments,
+                    const std::vector<std::string>& keys, DeadRows* dead) {
   kv::Pinned value;
   for (const std::string& key : keys) {
     ASSIGN_OR_RETURN(kv::Lookup found, store.Get(kv::Family::kKeys, key, nullptr, kv::ReadTier::kAll, &value));
@@ -98,7 +99,8 @@ void RegisterSegments(Round& round, TableId table, const std::vector<SegmentReco
                       const std::vector<std::shared_ptr<SegmentFile>>& files, const DeadRows& dead) {
   TableCold& cold = round.MutableCold(table);
   for (size_t i = 0; i < segments.size(); ++i) {
-    round.batch().Put(kv::Family::kSegments, SegmentRecordKey(kSegmentRecord, table, segments[i].id), EncodeSegment(segments[i]));
+    round.batch().Put(kv::Family::kSegments, SegmentRecordKey(kSegmentRecord, table, segments[i].id),
+                      EncodeSegment(segments[i]));
     cold.segments.push_back({.record = std::make_shared<const SegmentRecord>(segments[i]),
                              .deleted = std::make_shared<const DeletionVector>(),
                              .file = files[i]});

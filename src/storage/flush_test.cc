@@ -25,7 +25,8 @@ class FlushTest : public StorageFixture {
     auto namespaces = ListDirectory(dir_.File("cold"));
     for (const auto& ns : *namespaces) {
       auto tables = ListDirectory(JoinPath(dir_.File("cold"), ns.name));
-      for (const auto& table : *tables) files += ListDirectory(JoinPath(JoinPath(dir_.File("cold"), ns.name), table.name))->size();
+      for (const auto& table : *tables)
+        files += ListDirectory(JoinPath(JoinPath(dir_.File("cold"), ns.name), table.name))->size();
     }
     return files;
   }
@@ -315,8 +316,10 @@ TEST_F(FlushTest, CacheOnlyReadsSayWhatTheyCannotTell) {
   }
   EXPECT_TRUE(newest_first->not_cached());
   FoundRow found;
-  EXPECT_EQ(*FindRow(*view, db_->store(), db_->format(), Key(25), kv::ReadTier::kCacheOnly, &found), ReadOutcome::kDone);
-  EXPECT_EQ(*FindRow(*view, db_->store(), db_->format(), Key(5), kv::ReadTier::kCacheOnly, &found), ReadOutcome::kNotCached);
+  EXPECT_EQ(*FindRow(*view, db_->store(), db_->format(), Key(25), kv::ReadTier::kCacheOnly, &found),
+            ReadOutcome::kDone);
+  EXPECT_EQ(*FindRow(*view, db_->store(), db_->format(), Key(5), kv::ReadTier::kCacheOnly, &found),
+            ReadOutcome::kNotCached);
 }
 
 }  // namespace

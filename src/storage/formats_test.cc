@@ -82,7 +82,11 @@ TEST(Formats, ChangeEntryIsGolden) {
   EXPECT_EQ(Hex(ChangeKey(TableId(1), UserId(2), Seq(3), 4)), "000000010000000000000002000000000000000300000004");
   std::string bytes;
   EncodeChange({.kind = 2, .key = "k", .row = "new", .old_row = "ol"}, &bytes);
-  EXPECT_EQ(Hex(bytes), "01020000010000000300000002000000" "6b" "6e6577" "6f6c");
+  EXPECT_EQ(Hex(bytes),
+            "01020000010000000300000002000000"
+            "6b"
+            "6e6577"
+            "6f6c");
   auto back = DecodeChange(bytes);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->row, "new");
@@ -105,7 +109,10 @@ TEST(Formats, StampIsInPlace) {
   std::string row(row::kRowHeaderBytes, '\0');
   row[0] = 1;
   row::StampRow(row.data(), Seq(0x0102030405060708), 0x1112131415161718);
-  EXPECT_EQ(Hex(row), "0100000000000000" "0807060504030201" "1817161514131211");
+  EXPECT_EQ(Hex(row),
+            "0100000000000000"
+            "0807060504030201"
+            "1817161514131211");
 }
 
 TEST(DeletionVector, SharesAndCounts) {

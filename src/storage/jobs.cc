@@ -42,7 +42,8 @@ Result<std::string> JobRunner::Post(const JobSpec& spec, Body body) {
     if (waiting->spec.table == spec.table && waiting->spec.type == spec.type) return waiting->row.job_id;
   }
   if (queue_.size() >= kMaxQueued) {
-    return Error{ErrorCode::kRateLimited, "more than " + std::to_string(kMaxQueued) + " jobs are waiting", "try again later"};
+    return Error{ErrorCode::kRateLimited, "more than " + std::to_string(kMaxQueued) + " jobs are waiting",
+                 "try again later"};
   }
   auto job = std::make_shared<Job>();
   job->spec = spec;
@@ -57,7 +58,8 @@ Result<std::string> JobRunner::Post(const JobSpec& spec, Body body) {
   queue_.push_back(job);
   all_.push_back(job);
   by_id_[row.job_id] = job;
-  for (size_t excess = all_.size() > kKeptJobs ? all_.size() - kKeptJobs : 0; excess > 0 && all_.front()->finished; --excess) {
+  for (size_t excess = all_.size() > kKeptJobs ? all_.size() - kKeptJobs : 0; excess > 0 && all_.front()->finished;
+       --excess) {
     by_id_.erase(all_.front()->row.job_id);
     all_.pop_front();
   }
@@ -103,7 +105,8 @@ std::vector<JobRow> JobRunner::Rows() const {
 bool JobRunner::IsBusy(TableId table) const {
   MutexLock lock(mutex_);
   auto is_of_table = [&](const JobPtr& job) { return job->spec.table == table; };
-  return std::any_of(running_.begin(), running_.end(), is_of_table) || std::any_of(queue_.begin(), queue_.end(), is_of_table);
+  return std::any_of(running_.begin(), running_.end(), is_of_table) ||
+         std::any_of(queue_.begin(), queue_.end(), is_of_table);
 }
 
 JobRunner::JobPtr JobRunner::TakeRunnable() {
@@ -189,7 +192,8 @@ void JobRunner::Finish(const JobPtr& job, Result<JobOutput> result) {
 void JobRunner::CountLocked(const std::string& type, const std::string& status, double by) {
   if (metrics_ == nullptr) return;
   auto [it, is_new] = gauges_.try_emplace({type, status});
-  if (is_new) it->second = metrics_->AddGauge("kalamdb_jobs", "Jobs by state", {{"job_type", type}, {"status", status}});
+  if (is_new)
+    it->second = metrics_->AddGauge("kalamdb_jobs", "Jobs by state", {{"job_type", type}, {"status", status}});
   it->second.Add(by);
 }
 
@@ -201,8 +205,9 @@ Histogram JobRunner::FlushSeconds(const JobSpec& spec, const std::string& outcom
                                                   : std::pair(std::string("other"), std::string("other"));
     it = labels_.emplace(spec.table.value, std::move(names)).first;
   }
-  return metrics_->AddHistogram("kalamdb_flush_duration_seconds", "Time of a flush", JobBuckets(),
-                                {{"namespace", it->second.first}, {"table_name", it->second.second}, {"outcome", outcome}});
+  return metrics_->AddHistogram(
+      "kalamdb_flush_duration_seconds", "Time of a flush", JobBuckets(),
+      {{"namespace", it->second.first}, {"table_name", it->second.second}, {"outcome", outcome}});
 }
 
 }  // namespace kalamdb::storage

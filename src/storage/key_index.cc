@@ -16,7 +16,8 @@ void AppendColdPlace(const ColdPlace& place, std::string* value) {
 ColdPlace ReadColdPlace(const char* bytes) { return {SegmentId(ReadBig64(bytes)), ReadBig32(bytes + 8)}; }
 
 Result<std::optional<ColdPlace>> FindLivePlace(const TableCold& cold, std::string_view value) {
-  if (value.size() % kColdPlaceBytes != 0) return Error{ErrorCode::kStorageUnavailable, "an entry of the key index is damaged"};
+  if (value.size() % kColdPlaceBytes != 0)
+    return Error{ErrorCode::kStorageUnavailable, "an entry of the key index is damaged"};
   for (size_t at = 0; at < value.size(); at += kColdPlaceBytes) {
     ColdPlace place = ReadColdPlace(value.data() + at);
     const ColdSegment* segment = cold.Find(place.segment);

@@ -1,9 +1,10 @@
 // The key index: for each key with cold rows, where they lie. Family `keys`: row key → places, newest first.
 //
 //   value: one or more places of 12 bytes: segment id (8) | row number (4), big-endian
-// A place counts only if its segment is in the view and its bit is clear there; so entries are written before their segment is
-// published, without the write-ahead log, and made durable by flushing the family. A key keeps the places that still count
-// beside a new one: two writers (a flush, a bulk load) may prepare segments with the same key at a time.
+// A place counts only if its segment is in the view and its bit is clear there; so entries are written before their
+// segment is published, without the write-ahead log, and made durable by flushing the family. A key keeps the places
+// that still count beside a new one: two writers (a flush, a bulk load) may prepare segments with the same key at a
+// time.
 #pragma once
 
 #include <functional>
@@ -47,13 +48,13 @@ class KeyIndex {
   void RemovePending(SegmentId segment) EXCLUDES(mutex_);
 
   using Entries = std::vector<std::pair<std::string, uint32_t>>;  // row key, row number
-  // Adds places in `segment`. `durable` is a view whose commits are known to be on disk: only what it proves dead is dropped.
-  // `newest` is asked for the view of now. keys_are_fresh: no such key was ever there, so nothing is read.
+  // Adds places in `segment`. `durable` is a view whose commits are known to be on disk: only what it proves dead is
+  // dropped. `newest` is asked for the view of now. keys_are_fresh: no such key was ever there, so nothing is read.
   Status Write(SegmentId segment, const Entries& entries, const ReadView& durable,
                const std::function<ReadViewPtr()>& newest, bool keys_are_fresh) EXCLUDES(mutex_);
   // Takes out places that `durable` proves dead, of keys whose rows a compaction leaves behind.
-  Status Prune(const std::vector<std::string>& keys, const ReadView& durable, const std::function<ReadViewPtr()>& newest)
-      EXCLUDES(mutex_);
+  Status Prune(const std::vector<std::string>& keys, const ReadView& durable,
+               const std::function<ReadViewPtr()>& newest) EXCLUDES(mutex_);
 
  private:
   bool Counts(const ColdPlace& place, const TableCold& durable, const TableCold& newest) const REQUIRES(mutex_);

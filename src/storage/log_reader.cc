@@ -96,7 +96,8 @@ Status LogReader::ReadBulk(const catalog::Table& table, Seq seq, std::string_vie
     ASSIGN_OR_RETURN(SegmentPtr segment, DecodeSegment(records.substr(4, size)));
     records.remove_prefix(4 + size);
     if (segment->schema_version.value > table.schemas.size()) {
-      return Error{ErrorCode::kStorageUnavailable, "segment " + std::to_string(segment->id.value) + " has an unknown schema version"};
+      return Error{ErrorCode::kStorageUnavailable,
+                   "segment " + std::to_string(segment->id.value) + " has an unknown schema version"};
     }
     std::shared_ptr<SegmentFile> file = FileOf(segment->id);  // stays while it is read
     if (file == nullptr) return TooOld();

@@ -15,9 +15,9 @@ namespace kalamdb::storage {
 namespace {
 
 constexpr Micros kFirstRetry = 1'000'000, kLongestRetry = 300'000'000;  // of a failed flush
-constexpr Micros kMarkEvery = 60'000'000;       // a point (time, sequence) for the log's retention
-constexpr Micros kEvictEvery = 1'000'000;       // expired events go at least this often, if the scan is cheap
-constexpr int kEvictShare = 10;                 // a scan that takes t runs again after 10 t
+constexpr Micros kMarkEvery = 60'000'000;  // a point (time, sequence) for the log's retention
+constexpr Micros kEvictEvery = 1'000'000;  // expired events go at least this often, if the scan is cheap
+constexpr int kEvictShare = 10;            // a scan that takes t runs again after 10 t
 
 }  // namespace
 
@@ -131,7 +131,8 @@ void Maintenance::ScheduleFlushes(const ReadView& view) {
     const catalog::TableOptions& options = found->options;
     Micros age = wall - activity.first_at;
     bool by_rows = options.flush_rows != 0 && activity.rows >= options.flush_rows;
-    bool by_time = options.flush_interval_s != 0 && age >= static_cast<Micros>(options.flush_interval_s) * kMicrosPerSecond;
+    bool by_time =
+        options.flush_interval_s != 0 && age >= static_cast<Micros>(options.flush_interval_s) * kMicrosPerSecond;
     if (by_time && activity.rows < kMinIntervalRows && age < kMaxHotAge) by_time = false;
     if (!by_rows && !by_time) continue;
     if (jobs_->IsBusy(table) || !MayTry(table)) continue;
@@ -219,7 +220,8 @@ void Maintenance::EvictStreams(const ReadView& view) {
     Micros ttl = static_cast<Micros>(table->options.ttl_seconds) * kMicrosPerSecond;
     Micros oldest = 0;
     Result<uint64_t> evicted = EvictExpired(*context_, table->id, context_->clock->NowMicros() - ttl, &oldest);
-    if (!evicted.ok()) context_->logger->Warn("eviction_failed", {{"table", table->name}, {"error", evicted.error().message}});
+    if (!evicted.ok())
+      context_->logger->Warn("eviction_failed", {{"table", table->name}, {"error", evicted.error().message}});
     Micros now = context_->clock->MonotonicMicros();
     stream.next_at = now + std::max(kEvictEvery, (now - started) * kEvictShare);
     // Nothing that is there now expires before its time has come; what comes later expires later.
@@ -243,7 +245,8 @@ void Maintenance::ScheduleRemovals(const ReadView& view) {
 
 bool Maintenance::LogIsTooLarge() const {
   for (const auto& family : context_->store->Stats().families) {
-    if (family.name == kv::FamilyName(kv::Family::kChanges)) return family.file_bytes + family.memtable_bytes > options_.log_bytes;
+    if (family.name == kv::FamilyName(kv::Family::kChanges))
+      return family.file_bytes + family.memtable_bytes > options_.log_bytes;
   }
   return false;
 }

@@ -1,5 +1,5 @@
-// Maintenance: looks several times a second what has to be done by itself: flushes by policy, trimming, eviction of expired
-// events, dropped tables, retention of the change log, files nobody names.
+// Maintenance: looks several times a second what has to be done by itself: flushes by policy, trimming, eviction of
+// expired events, dropped tables, retention of the change log, files nobody names.
 //
 // One thread of its own; flushes and removals are posted as jobs, the small rest is done here. Thread-safe.
 #pragma once
@@ -26,8 +26,8 @@ JobSpec SpecOf(const char* type, const ReadView& view, TableId table);
 
 class Maintenance {
  public:
-  static constexpr uint64_t kMinIntervalRows = 1000;            // an interval alone makes no smaller file …
-  static constexpr Micros kMaxHotAge = 86'400LL * 1'000'000;    // … unless rows are older than this
+  static constexpr uint64_t kMinIntervalRows = 1000;          // an interval alone makes no smaller file …
+  static constexpr Micros kMaxHotAge = 86'400LL * 1'000'000;  // … unless rows are older than this
 
   Maintenance(const StorageContext* context, JobRunner* jobs, MaintenanceOptions options);
   ~Maintenance();
@@ -68,7 +68,7 @@ class Maintenance {
   Micros next_mark_at_ GUARDED_BY(tick_mutex_) = 0;
   Seq last_mark_ GUARDED_BY(tick_mutex_);
   PersistentMap<uint32_t, TableColdPtr> compared_ GUARDED_BY(tick_mutex_);  // looked at for compaction
-  ReadViewPtr start_view_ GUARDED_BY(tick_mutex_);  // until its rows are counted
+  ReadViewPtr start_view_ GUARDED_BY(tick_mutex_);                          // until its rows are counted
 
   Mutex mutex_;
   CondVar wake_;

@@ -1,4 +1,5 @@
 // Random statements, flushes, compactions, bulk loads, restarts and crashes against a map in memory.
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -20,6 +21,7 @@ class ModelTest : public StorageFixture {
       case 3: old_views_.emplace_back(db_->View(), model_); break;
       case 4: Compact(); break;
       case 5: FailFlush(random); break;
+      case 6: Load(random, user); break;
       default:
         if (random() % 3 == 0) {
           keep_deleted_ = random() % 2 == 0;
@@ -34,6 +36,28 @@ class ModelTest : public StorageFixture {
   void Compact() {
     auto compacted = db_->CompactTable(table_->id, true);
     ASSERT_TRUE(compacted.ok() || compacted.error().code == ErrorCode::kUnsupported) << compacted.error().message;
+  }
+  // A bulk load of some keys; one that is there already refuses all.
+  void Load(std::mt19937_64& random, UserId user) {
+    auto writer = db_->NewBulkWriter(db_->View(), table_, user);
+    ASSERT_TRUE(writer.ok());
+    RowMap loaded;
+    for (int i = 0; i < 8; ++i) loaded[static_cast<int64_t>(random() % 90)] = "bulk" + std::to_string(i);
+    Status status;
+    for (const auto& [id, value] : loaded) {
+      status = (*writer)->Append(Key(id, user), Encode(id, value), false);
+      if (!status.ok()) break;
+    }
+    RowMap& model = model_[user.value];
+    bool meets = std::any_of(loaded.begin(), loaded.end(), [&](const auto& row) { return model.contains(row.first); });
+    ASSERT_EQ(status.ok(), !meets);
+    if (meets) return;
+    auto bulk = (*writer)->Finish();
+    ASSERT_TRUE(bulk.ok());
+    CommitRequest request;
+    request.bulk = *bulk;
+    ASSERT_EQ(db_->commits().Run(std::move(request)).kind, CommitOutcome::Kind::kCommitted);
+    model.insert(loaded.begin(), loaded.end());
   }
   void FailFlush(std::mt19937_64& random) {
     constexpr const char* kPlaces[] = {"storage.segment_finish", "flush.publish"};

@@ -1,4 +1,5 @@
-// A ColdFileFormat without Parquet, for tests of storage: rows one behind the other, user (8) | length (4) | row, little-endian.
+// A ColdFileFormat without Parquet, for tests of storage: rows one behind the other, user (8) | length (4) | row,
+// little-endian.
 #pragma once
 
 #include <fstream>
@@ -39,7 +40,8 @@ class PlainColdFormat final : public ColdFileFormat {
                  const std::function<bool(uint32_t, UserId, std::string_view)>& visit) override {
     auto file = ReadFile(JoinPath(cold_dir_, segment.path), 1 << 30);
     if (!file.ok()) {
-      return Error{ErrorCode::kStorageUnavailable, "segment " + std::to_string(segment.id.value) + ": " + file.error().message};
+      return Error{ErrorCode::kStorageUnavailable,
+                   "segment " + std::to_string(segment.id.value) + ": " + file.error().message};
     }
     std::string_view rest = *file;
     for (uint32_t number = 0; rest.size() >= 12; ++number) {

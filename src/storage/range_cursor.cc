@@ -1,8 +1,8 @@
 // Cursors over a key range: hot rows from `rows`, cold ones in the order of the key index, merged.
 #include <algorithm>
 #include <deque>
-#include <optional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +21,8 @@ constexpr size_t kFirstBatch = 16;
 constexpr size_t kLargestBatch = 1024;
 
 void FillBounds(RangeOptions* options, bool all_users) {
-  std::string prefix = all_users ? row::TablePrefix(options->table) : row::PartitionPrefix(options->table, options->user);
+  std::string prefix =
+      all_users ? row::TablePrefix(options->table) : row::PartitionPrefix(options->table, options->user);
   if (options->lower.empty()) options->lower = prefix;
   if (options->upper.empty()) options->upper = row::PrefixEnd(prefix);
 }
@@ -32,7 +33,8 @@ class Walker {
   Walker(const kv::Store& store, kv::Family family, const ReadView& view, const RangeOptions& options)
       : reverse_(options.reverse),
         iterator_(store.NewIterator(
-            family, {.lower = options.lower, .upper = options.upper, .snapshot = view.snapshot.get(), .tier = options.tier})) {}
+            family,
+            {.lower = options.lower, .upper = options.upper, .snapshot = view.snapshot.get(), .tier = options.tier})) {}
 
   // Onto the first entry, then from each to the next.
   void Advance() {
@@ -83,7 +85,8 @@ class HotSource {
   Walker walker_;
 };
 
-// Live cold rows in key order. The key of the next one is known from the index alone; its file is read when it is taken.
+// Live cold rows in key order. The key of the next one is known from the index alone; its file is read when it is
+// taken.
 class ColdSource {
  public:
   ColdSource(const kv::Store& store, const ReadView& view, ColdFileFormat* format, const RangeOptions& options)
@@ -160,7 +163,8 @@ class ColdSource {
         candidate->row = std::move(rows[next++]);
         candidate->fetched = true;
         if (candidate->row.size() < row::kRowHeaderBytes) {
-          return Error{ErrorCode::kStorageUnavailable, "a row of segment " + std::to_string(segment.value) + " is damaged"};
+          return Error{ErrorCode::kStorageUnavailable,
+                       "a row of segment " + std::to_string(segment.value) + " is damaged"};
         }
       }
     }
@@ -184,7 +188,8 @@ class MergeCursor final : public RangeCursor {
  public:
   MergeCursor(ReadViewPtr view, const kv::Store& store, ColdFileFormat* format, RangeOptions options, bool with_cold)
       : view_(std::move(view)), reverse_(options.reverse), hot_(store, *view_, options) {
-    with_cold = with_cold && !view_->ColdOf(options.table).segments.empty() && view_->catalog->FindTable(options.table) != nullptr;
+    with_cold = with_cold && !view_->ColdOf(options.table).segments.empty() &&
+                view_->catalog->FindTable(options.table) != nullptr;
     if (with_cold) cold_.emplace(store, *view_, format, options);
   }
 
@@ -247,7 +252,8 @@ class MergeCursor final : public RangeCursor {
 
 }  // namespace
 
-std::unique_ptr<RangeCursor> NewRangeCursor(ReadViewPtr view, kv::Store* store, ColdFileFormat* format, RangeOptions options) {
+std::unique_ptr<RangeCursor> NewRangeCursor(ReadViewPtr view, kv::Store* store, ColdFileFormat* format,
+                                            RangeOptions options) {
   FillBounds(&options, false);
   return std::make_unique<MergeCursor>(std::move(view), *store, format, std::move(options), true);
 }

@@ -1,7 +1,7 @@
 // The one thing every read is made from: the state of the whole database at one commit sequence.
 //
-// Immutable, reference-counted, thread-safe. The committer builds one after each group and swaps it in before live delivery
-// and before any reply; nothing else may be combined into a read. While a view lives, the files it names stay.
+// Immutable, reference-counted, thread-safe. The committer builds one after each group and swaps it in before live
+// delivery and before any reply; nothing else may be combined into a read. While a view lives, the files it names stay.
 #pragma once
 
 #include <memory>
@@ -18,8 +18,8 @@ class ReadView {
  public:
   Seq seq;
   uint64_t epoch = 0;
-  Micros committed_at = 0;   // commit time of `seq`
-  int64_t taken_ns = 0;      // monotonic time the view was made; for the age metric
+  Micros committed_at = 0;  // commit time of `seq`
+  int64_t taken_ns = 0;     // monotonic time the view was made; for the age metric
   kv::SnapshotPtr snapshot;
   catalog::SnapshotPtr catalog;
   PersistentMap<uint32_t, TableColdPtr> cold_by_table;  // table id → cold state; absent: no segments, floor 0

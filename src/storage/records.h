@@ -1,4 +1,5 @@
-// Keys and small values of storage's own records in the families `segments` and `system` (docs/formats/data-directory.md).
+// Keys and small values of storage's own records in the families `segments` and `system`
+// (docs/formats/data-directory.md).
 //
 //   segments: 'S' table (4) segment (8) → segment record · 'D' table (4) segment (8) chunk (4) → deletion chunk
 //             'F' table (4) → floor · 'L' table (4) segment (8) → record of a segment only the change log names

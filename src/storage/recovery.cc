@@ -16,7 +16,8 @@ namespace {
 using Visit = std::function<Status(std::string_view key, std::string_view value)>;
 
 Status ForEach(const kv::Store& store, kv::Family family, std::string_view prefix, const Visit& visit) {
-  auto it = store.NewIterator(family, {.lower = std::string(prefix), .upper = row::PrefixEnd(prefix), .fill_cache = false});
+  auto it =
+      store.NewIterator(family, {.lower = std::string(prefix), .upper = row::PrefixEnd(prefix), .fill_cache = false});
   for (it->SeekToFirst(); it->Valid(); it->Next()) RETURN_IF_ERROR(visit(it->key(), it->value()));
   return it->status();
 }
@@ -73,7 +74,9 @@ class ColdBuilder {
         ASSIGN_OR_RETURN(SegmentPtr record, DecodeSegment(value));
         auto file = FileOf(*record);
         Of(table).segments.push_back(  // by id: that is the order of the keys
-            {.record = std::move(record), .deleted = std::make_shared<const DeletionVector>(), .file = std::move(file)});
+            {.record = std::move(record),
+             .deleted = std::make_shared<const DeletionVector>(),
+             .file = std::move(file)});
         return {};
       }
       case kChunkRecord: return AddChunk(table, key, value);
@@ -153,18 +156,20 @@ Status BeginRun(kv::Store* store, Recovered* out, bool known) {
   } else if (!out->clean) {
     Seq first(((last.value >> 32) + 1) << 32);
     out->epochs.back().last = last;
-    batch.Put(kv::Family::kSystem, EpochKey(out->epochs.size()), EncodeNumbers(out->epochs.back().first.value, last.value));
+    batch.Put(kv::Family::kSystem, EpochKey(out->epochs.size()),
+              EncodeNumbers(out->epochs.back().first.value, last.value));
     out->epochs.push_back({.first = first});
     batch.Put(kv::Family::kSystem, EpochKey(out->epochs.size()), EncodeNumbers(first.value));
     out->view->seq = first;
-    batch.Put(kv::Family::kSystem, kLastKey, EncodeNumbers(first.value, static_cast<uint64_t>(out->view->committed_at)));
+    batch.Put(kv::Family::kSystem, kLastKey,
+              EncodeNumbers(first.value, static_cast<uint64_t>(out->view->committed_at)));
   }
   out->view->epoch = out->epochs.size();
   return store->Write(batch, {.sync = true});
 }
 
-Status SweepDirectory(const std::string& path, const std::string& relative, const std::set<std::string>& named, uint64_t* gone,
-                      bool* empty) {
+Status SweepDirectory(const std::string& path, const std::string& relative, const std::set<std::string>& named,
+                      uint64_t* gone, bool* empty) {
   ASSIGN_OR_RETURN(std::vector<DirectoryEntry> entries, ListDirectory(path));
   *empty = true;
   for (const DirectoryEntry& entry : entries) {

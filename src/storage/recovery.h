@@ -15,8 +15,8 @@
 
 namespace kalamdb::storage {
 
-// Sequences of one run of life without an unclean stop: those in [first, last] were given, what lies between two epochs never
-// was (or was lost with the power under `wal`).
+// Sequences of one run of life without an unclean stop: those in [first, last] were given, what lies between two epochs
+// never was (or was lost with the power under `wal`).
 struct Epoch {
   Seq first, last;  // last unset: it goes on
 };
@@ -40,8 +40,8 @@ struct Recovered {
   bool clean = true;
 };
 
-// Reads all records, then begins the run on disk: after an unclean stop a new epoch at the next multiple of 2^32, with the end
-// of the old one on record. Errors: kStorageUnavailable naming the record that is damaged.
+// Reads all records, then begins the run on disk: after an unclean stop a new epoch at the next multiple of 2^32, with
+// the end of the old one on record. Errors: kStorageUnavailable naming the record that is damaged.
 Result<Recovered> Recover(kv::Store* store, const std::string& cold_dir, const std::shared_ptr<FileGarbage>& garbage);
 
 // Removes files and directories under cold/ that no record names. Returns how many files went.

@@ -14,8 +14,7 @@
 
 namespace kalamdb::storage {
 
-Round::Round(Input input)
-    : input_(std::move(input)), seq_(input_.base->seq), catalog_(input_.base->catalog) {
+Round::Round(Input input) : input_(std::move(input)), seq_(input_.base->seq), catalog_(input_.base->catalog) {
   updated_ = std::max(input_.now, input_.base->committed_at);
 }
 
@@ -74,7 +73,8 @@ Round::Verdict Round::Compare(const CommitRequest& request, const catalog::Snaps
   }
   for (const auto& watch : request.not_null) {
     if (!watch->saw_null()) continue;
-    *error = {ErrorCode::kNotNullViolation, "a NULL came into the column while its rows were checked", "UPDATE the row, then try again"};
+    *error = {ErrorCode::kNotNullViolation, "a NULL came into the column while its rows were checked",
+              "UPDATE the row, then try again"};
     return Verdict::kFailed;
   }
   if (request.bulk != nullptr) return CompareBulk(*request.bulk, catalog, error);
@@ -190,7 +190,8 @@ void Round::AddCatalogChanges(CommitRequest& request, Commit* commit, uint32_t* 
     std::string old_version = LittleEndian32(before->version().value);
     EncodeChange({.kind = kSchemaChangeKind, .row = new_version, .old_row = old_version}, &scratch_);
     batch_.Put(kv::Family::kChanges, ChangeKey(before->id, kTablePartition, seq_, (*ordinal)++), scratch_);
-    if (dropped) batch_.Put(kv::Family::kSegments, TableRecordKey(kDroppedRecord, before->id), EncodeNumbers(seq_.value));
+    if (dropped)
+      batch_.Put(kv::Family::kSegments, TableRecordKey(kDroppedRecord, before->id), EncodeNumbers(seq_.value));
   }
 }
 
@@ -234,7 +235,8 @@ void Round::FlipBits(TableId table, SegmentId segment, const std::vector<uint32_
       uint32_t chunk = row / DeletionVector::kChunkRows;
       if (chunk == written) continue;
       written = chunk;
-      batch_.Put(kv::Family::kSegments, ChunkRecordKey(table, segment, chunk), EncodeChunk(*candidate.deleted->chunk(chunk)));
+      batch_.Put(kv::Family::kSegments, ChunkRecordKey(table, segment, chunk),
+                 EncodeChunk(*candidate.deleted->chunk(chunk)));
     }
     return;
   }

@@ -1,7 +1,7 @@
 // One commit round: the requests of a group compared, numbered and gathered into one batch.
 //
-// A Round lives for one group on the committing thread. It starts from the newest view, never reads a file, and changes nothing
-// outside itself: the committer writes the batch and publishes the view that Finish() makes.
+// A Round lives for one group on the committing thread. It starts from the newest view, never reads a file, and changes
+// nothing outside itself: the committer writes the batch and publishes the view that Finish() makes.
 #pragma once
 
 #include <map>
@@ -31,7 +31,8 @@ class Round {
   explicit Round(Input input);
 
   enum class Verdict : uint8_t { kAdded, kMoved, kSchema, kFailed, kNotCached };
-  // Compares the whole request, then adds it; unless kAdded the round and the request are as before. kFailed: *error says why.
+  // Compares the whole request, then adds it; unless kAdded the round and the request are as before. kFailed: *error
+  // says why.
   Verdict Add(CommitRequest& request, Error* error);
 
   // For jobs, which are alone in their round: direct access to what is built.
@@ -67,9 +68,9 @@ class Round {
   Seq seq_;
   Micros updated_ = 0;
   catalog::SnapshotPtr catalog_;
-  std::map<uint32_t, std::unique_ptr<TableCold>> cold_;       // changed in this round; nullptr: gone
+  std::map<uint32_t, std::unique_ptr<TableCold>> cold_;                  // changed in this round; nullptr: gone
   std::map<std::pair<uint32_t, uint64_t>, std::vector<uint32_t>> bits_;  // (table, segment) → rows that died
-  std::unordered_map<std::string_view, bool> overlay_;        // keys changed in this round → there is a hot row now
+  std::unordered_map<std::string_view, bool> overlay_;  // keys changed in this round → there is a hot row now
   std::vector<std::shared_ptr<const Commit>> commits_;
   size_t rows_ = 0;
   kv::Pinned pinned_;

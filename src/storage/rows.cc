@@ -30,8 +30,8 @@ Result<ReadOutcome> FindHot(const ReadView& view, const kv::Store& store, std::s
   return ReadOutcome::kDone;
 }
 
-Result<ReadOutcome> FindCold(const ReadView& view, const kv::Store& store, ColdFileFormat* format, std::string_view row_key,
-                             kv::ReadTier tier, FoundRow* out) {
+Result<ReadOutcome> FindCold(const ReadView& view, const kv::Store& store, ColdFileFormat* format,
+                             std::string_view row_key, kv::ReadTier tier, FoundRow* out) {
   TableId table_id = row::TableOfKey(row_key);
   const TableCold& cold = view.ColdOf(table_id);
   if (cold.segments.empty()) return ReadOutcome::kDone;
@@ -59,8 +59,8 @@ Result<ReadOutcome> FindCold(const ReadView& view, const kv::Store& store, ColdF
 
 }  // namespace
 
-Result<ReadOutcome> FindRow(const ReadView& view, const kv::Store& store, ColdFileFormat* format, std::string_view row_key,
-                            kv::ReadTier tier, FoundRow* out) {
+Result<ReadOutcome> FindRow(const ReadView& view, const kv::Store& store, ColdFileFormat* format,
+                            std::string_view row_key, kv::ReadTier tier, FoundRow* out) {
   ASSIGN_OR_RETURN(ReadOutcome hot, FindHot(view, store, row_key, tier, out));
   if (hot == ReadOutcome::kNotCached || out->place.kind == Place::Kind::kHot) return hot;
   return FindCold(view, store, format, row_key, tier, out);

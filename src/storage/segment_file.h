@@ -11,8 +11,8 @@
 
 namespace kalamdb::storage {
 
-// Paths of files that nothing names any more. Thread-safe. Removing a file may block, and the last view may be released on
-// any thread, so the jobs' thread removes what is gathered here.
+// Paths of files that nothing names any more. Thread-safe. Removing a file may block, and the last view may be released
+// on any thread, so the jobs' thread removes what is gathered here.
 class FileGarbage {
  public:
   void Add(std::string path) EXCLUDES(mutex_) {
@@ -32,7 +32,8 @@ class FileGarbage {
 // Shared by the views that name the file. Thread-safe.
 class SegmentFile {
  public:
-  SegmentFile(std::string path, std::shared_ptr<FileGarbage> garbage) : path_(std::move(path)), garbage_(std::move(garbage)) {}
+  SegmentFile(std::string path, std::shared_ptr<FileGarbage> garbage)
+      : path_(std::move(path)), garbage_(std::move(garbage)) {}
   ~SegmentFile() {
     if (dropped_) garbage_->Add(path_);
   }

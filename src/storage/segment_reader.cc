@@ -9,7 +9,8 @@
 
 namespace kalamdb::storage {
 
-std::string RowKeyOf(const row::Schema& schema, const row::RowLayout& layout, TableId table, UserId user, std::string_view row) {
+std::string RowKeyOf(const row::Schema& schema, const row::RowLayout& layout, TableId table, UserId user,
+                     std::string_view row) {
   std::string key = row::PartitionPrefix(table, user);
   for (uint16_t ordinal : schema.key_ordinals()) {
     row::AppendKeyValue(schema.column(ordinal).type, row::RowValue(schema, layout, row, ordinal), &key);

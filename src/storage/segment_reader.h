@@ -23,9 +23,9 @@ class SegmentReader {
   ~SegmentReader();  // stops reading
 
   struct Row {
-    std::string key;   // row key
-    std::string row;   // as in the file, header complete
-    bool dead = false; // its bit is set
+    std::string key;    // row key
+    std::string row;    // as in the file, header complete
+    bool dead = false;  // its bit is set
   };
   // The next row, dead ones too (their keys have index entries); nullptr at the end. Valid until the next call.
   Result<const Row*> Next() EXCLUDES(mutex_);
@@ -50,6 +50,7 @@ class SegmentReader {
 };
 
 // Row key of an encoded row.
-std::string RowKeyOf(const row::Schema& schema, const row::RowLayout& layout, TableId table, UserId user, std::string_view row);
+std::string RowKeyOf(const row::Schema& schema, const row::RowLayout& layout, TableId table, UserId user,
+                     std::string_view row);
 
 }  // namespace kalamdb::storage

@@ -69,15 +69,16 @@ Status SegmentWriter::Begin() {
   current_.table = table.id;
   current_.schema_version = options_.schema->version();
   current_.bulk = options_.bulk;
-  current_.path = PathPart(table.namespace_name) + "/" + PathPart(table.name) + "-" + std::to_string(table.id.value) + "/" +
-                  std::to_string(id.value) + ".parquet";
+  current_.path = PathPart(table.namespace_name) + "/" + PathPart(table.name) + "-" + std::to_string(table.id.value) +
+                  "/" + std::to_string(id.value) + ".parquet";
   std::string path = JoinPath(context_.cold_dir, current_.path);
   RETURN_IF_ERROR(Failpoint("storage.segment_create"));
   RETURN_IF_ERROR(CreateDirectories(DirectoryOf(path)));
   context_.key_index->AddPending(id);
   ids_.push_back(id);
   files_.push_back(std::make_shared<SegmentFile>(path, context_.garbage));
-  ColdFileOptions file{.path = path + ".tmp", .table = options_.table, .schema = options_.schema, .bulk = options_.bulk};
+  ColdFileOptions file{
+      .path = path + ".tmp", .table = options_.table, .schema = options_.schema, .bulk = options_.bulk};
   ASSIGN_OR_RETURN(writer_, context_.format->NewWriter(file));
   return {};
 }
@@ -115,15 +116,16 @@ Status SegmentWriter::Append(std::string_view row_key, std::string_view row, boo
   Note(row_key, row);
   ++rows_;
   if (index_.size() >= kIndexBatch) RETURN_IF_ERROR(FlushIndex());
-  bool full = current_raw_bytes_ >= context_.segment_target_bytes * kRawBytesPerFileByte || current_.rows >= kMaxSegmentRows;
+  bool full =
+      current_raw_bytes_ >= context_.segment_target_bytes * kRawBytesPerFileByte || current_.rows >= kMaxSegmentRows;
   if (full) return Close();
   return {};
 }
 
 Status SegmentWriter::FlushIndex() {
   Committer* committer = context_.committer;
-  RETURN_IF_ERROR(context_.key_index->Write(current_.id, index_, *options_.durable, [committer] { return committer->View(); },
-                                            index_is_fresh_));
+  RETURN_IF_ERROR(context_.key_index->Write(
+      current_.id, index_, *options_.durable, [committer] { return committer->View(); }, index_is_fresh_));
   index_.clear();
   index_is_fresh_ = true;
   return {};

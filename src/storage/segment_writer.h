@@ -1,5 +1,5 @@
-// Writes rows into as many segments as their size asks for, with their index entries: the first half of a flush, a compaction
-// or a bulk load. Nothing of it counts before the commit that registers the segments.
+// Writes rows into as many segments as their size asks for, with their index entries: the first half of a flush, a
+// compaction or a bulk load. Nothing of it counts before the commit that registers the segments.
 #pragma once
 
 #include <memory>
@@ -13,12 +13,13 @@ namespace kalamdb::storage {
 
 struct SegmentWriterOptions {
   catalog::TablePtr table;
-  row::SchemaPtr schema;       // of all rows
-  ReadViewPtr durable;         // a view whose commits are on disk; key_index.h says why
-  bool bulk = false;           // rows have no _seq
+  row::SchemaPtr schema;  // of all rows
+  ReadViewPtr durable;    // a view whose commits are on disk; key_index.h says why
+  bool bulk = false;      // rows have no _seq
 };
 
-// One thread's. Destroyed without Keep(): files go away (index entries stay, they point to a segment that never will be).
+// One thread's. Destroyed without Keep(): files go away (index entries stay, they point to a segment that never will
+// be).
 class SegmentWriter {
  public:
   SegmentWriter(const StorageContext& context, SegmentWriterOptions options);
@@ -26,8 +27,8 @@ class SegmentWriter {
   SegmentWriter(const SegmentWriter&) = delete;
   SegmentWriter& operator=(const SegmentWriter&) = delete;
 
-  // An encoded row of the schema, stamped unless bulk. Users ascend; keys of a user may come in any order, which is noted.
-  // key_is_fresh: the server made the key just now, so no index entry can have it.
+  // An encoded row of the schema, stamped unless bulk. Users ascend; keys of a user may come in any order, which is
+  // noted. key_is_fresh: the server made the key just now, so no index entry can have it.
   Status Append(std::string_view row_key, std::string_view row, bool key_is_fresh = false);
 
   // The next row begins a new segment.

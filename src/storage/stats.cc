@@ -11,7 +11,8 @@ namespace {
 
 // Live rows of a segment as they are in the file: number, user, bytes.
 using VisitRow = std::function<Status(uint32_t number, UserId user, std::string_view row)>;
-Status ForEachLive(ColdFileFormat* format, const catalog::Table& table, const ColdSegment& segment, const VisitRow& visit) {
+Status ForEachLive(ColdFileFormat* format, const catalog::Table& table, const ColdSegment& segment,
+                   const VisitRow& visit) {
   Status status;
   RETURN_IF_ERROR(format->ReadAll(table, *segment.record, [&](uint32_t number, UserId user, std::string_view row) {
     if (segment.deleted->Test(number)) return true;
@@ -23,11 +24,13 @@ Status ForEachLive(ColdFileFormat* format, const catalog::Table& table, const Co
 
 }  // namespace
 
-Result<TableStats> DatabaseCore::StatsOf(const ReadViewPtr& view, const catalog::Table& table, std::optional<UserId> user) {
+Result<TableStats> DatabaseCore::StatsOf(const ReadViewPtr& view, const catalog::Table& table,
+                                         std::optional<UserId> user) {
   TableStats stats;
   RangeOptions range{.table = table.id, .user = user.value_or(kSharedUser), .include_deleted = true};
   if (table.options.ttl_seconds != 0) {
-    range.expire_before = context_.clock->NowMicros() - static_cast<Micros>(table.options.ttl_seconds) * kMicrosPerSecond;
+    range.expire_before =
+        context_.clock->NowMicros() - static_cast<Micros>(table.options.ttl_seconds) * kMicrosPerSecond;
   }
   auto cursor = NewHotCursor(view, store_.get(), range, !user);
   for (;;) {
@@ -44,10 +47,11 @@ Result<TableStats> DatabaseCore::StatsOf(const ReadViewPtr& view, const catalog:
     stats.bytes += record.bytes * count / std::max<uint64_t>(record.rows, 1);
     uint64_t live = count - segment.deleted->CountIn(rows.first, count), kept = 0;
     if (record.deleted_flag_rows != 0) {
-      RETURN_IF_ERROR(ForEachLive(context_.format, table, segment, [&](uint32_t number, UserId, std::string_view row) -> Status {
-        if (number >= rows.first && number < rows.second && row::RowIsDeleted(row)) ++kept;
-        return {};
-      }));
+      RETURN_IF_ERROR(
+          ForEachLive(context_.format, table, segment, [&](uint32_t number, UserId, std::string_view row) -> Status {
+            if (number >= rows.first && number < rows.second && row::RowIsDeleted(row)) ++kept;
+            return {};
+          }));
     }
     stats.cold_rows += live - kept;
     stats.deleted_rows += kept;

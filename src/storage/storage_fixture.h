@@ -49,10 +49,11 @@ class StorageFixture : public testing::Test {
   }
 
   void Open() {
-    auto opened = Database::Open({.data_dir = dir_.path(), .segment_target_bytes = segment_target_}, &clock_, &metrics_, &logger_);
+    auto opened =
+        Database::Open({.data_dir = directory_, .segment_target_bytes = segment_target_}, &clock_, &metrics_, &logger_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     db_ = *std::move(opened);
-    format_ = std::make_unique<PlainColdFormat>(dir_.File("cold"));
+    format_ = std::make_unique<PlainColdFormat>(JoinPath(directory_, "cold"));
     db_->Connect(format_.get(), &sink_);
     ASSERT_TRUE(db_->Start().ok());
     if (table_ != nullptr) table_ = db_->View()->catalog->FindTable(table_->id);
@@ -68,7 +69,7 @@ class StorageFixture : public testing::Test {
   // As after kill -9: the next start finds no mark of a clean stop. (Writes reach the kernel with each commit.)
   void CrashAndReopen() {
     Close();
-    auto store = kv::Store::Open(dir_.File("kv"), {});
+    auto store = kv::Store::Open(JoinPath(directory_, "kv"), {});
     ASSERT_TRUE(store.ok());
     kv::Batch batch;
     batch.Delete(kv::Family::kSystem, ".clean");
@@ -87,9 +88,14 @@ class StorageFixture : public testing::Test {
     table->options.flush_interval_s = 0;
     table->options.ttl_seconds = ttl_seconds;
     std::vector<row::Column> columns(2);
-    columns[0] = {.id = ColumnId(1), .name = "id", .type = row::Type::Of(row::TypeKind::kBigInt), .nullable = false,
-                  .key_position = 1, .added_in = SchemaVersion(1)};
-    columns[1] = {.id = ColumnId(2), .name = "v", .type = row::Type::Of(row::TypeKind::kText), .added_in = SchemaVersion(1)};
+    columns[0] = {.id = ColumnId(1),
+                  .name = "id",
+                  .type = row::Type::Of(row::TypeKind::kBigInt),
+                  .nullable = false,
+                  .key_position = 1,
+                  .added_in = SchemaVersion(1)};
+    columns[1] = {
+        .id = ColumnId(2), .name = "v", .type = row::Type::Of(row::TypeKind::kText), .added_in = SchemaVersion(1)};
     table->next_column_id = ColumnId(3);
     table->schemas.push_back(std::make_shared<row::Schema>(SchemaVersion(1), std::move(columns)));
     table->versions.push_back({.version = SchemaVersion(1), .changes = "CREATE TABLE"});
@@ -107,8 +113,11 @@ class StorageFixture : public testing::Test {
   catalog::TablePtr AddColumn(const std::string& name, row::Value initial_default) {
     auto next = std::make_shared<catalog::Table>(*table_);
     std::vector<row::Column> columns = table_->schema()->columns();
-    columns.push_back({.id = next->next_column_id, .name = name, .type = row::Type::Of(row::TypeKind::kText),
-                       .added_in = table_->version().Next(), .initial_default = std::move(initial_default)});
+    columns.push_back({.id = next->next_column_id,
+                       .name = name,
+                       .type = row::Type::Of(row::TypeKind::kText),
+                       .added_in = table_->version().Next(),
+                       .initial_default = std::move(initial_default)});
     next->next_column_id = next->next_column_id.Next();
     next->schemas.push_back(std::make_shared<row::Schema>(table_->version().Next(), std::move(columns)));
     next->versions.push_back({.version = next->version(), .changes = "ADD COLUMN " + name});
@@ -158,7 +167,8 @@ class StorageFixture : public testing::Test {
       if (there) row::SetRowDeleted(&change.row, true);
     }
     CommitRequest request;
-    WriteSet write{.table = table_, .cold_generation = view->ColdOf(table_->id).generation, .keep_deleted = keep_deleted_};
+    WriteSet write{
+        .table = table_, .cold_generation = view->ColdOf(table_->id).generation, .keep_deleted = keep_deleted_};
     write.changes.push_back(std::move(change));
     request.writes.push_back(std::move(write));
     request.durability = durability_;
@@ -184,7 +194,8 @@ class StorageFixture : public testing::Test {
   // Every live row of a partition in a view, by range cursor; checks that finding each by key says the same.
   std::map<int64_t, std::string> Rows(const ReadViewPtr& view, UserId user = kSharedUser, bool reverse = false) {
     std::map<int64_t, std::string> rows;
-    auto cursor = NewRangeCursor(view, &db_->store(), db_->format(), {.table = table_->id, .user = user, .reverse = reverse});
+    auto cursor =
+        NewRangeCursor(view, &db_->store(), db_->format(), {.table = table_->id, .user = user, .reverse = reverse});
     std::string before;
     for (;;) {
       auto there = cursor->Next();
@@ -204,6 +215,7 @@ class StorageFixture : public testing::Test {
   std::map<int64_t, std::string> Rows(UserId user = kSharedUser) { return Rows(db_->View(), user); }
 
   TempDirectory dir_{"storage"};
+  std::string directory_ = dir_.path();  // of the database
   SystemClock clock_;
   Metrics metrics_;
   Logger logger_;

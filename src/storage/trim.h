@@ -11,7 +11,8 @@ inline constexpr size_t kTrimSlice = 200;
 // Above this many dead rows they are dropped by compaction: no tombstones to seek over.
 inline constexpr size_t kMaxTrimmedByDeletes = 20'000;
 
-// Removes hot rows of the table at or below the floor of the oldest live view. True if none are left that a newer view calls dead.
+// Removes hot rows of the table at or below the floor of the oldest live view. True if none are left that a newer view
+// calls dead.
 Result<bool> TrimDeadRows(const StorageContext& context, TableId table);
 
 // Removes hot rows whose _updated lies before `cutoff` (STREAM TTL). *oldest: the least _updated that stays, or 0.

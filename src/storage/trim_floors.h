@@ -1,4 +1,5 @@
-// What compaction may drop: hot rows at or below the floors of the oldest live view, changes at or below the log's floor.
+// What compaction may drop: hot rows at or below the floors of the oldest live view, changes at or below the log's
+// floor.
 #pragma once
 
 #include <atomic>

@@ -16,7 +16,8 @@ class Upgrader {
  public:
   explicit Upgrader(const catalog::Table& table) : table_(table), layout_(*table.schema()) {}
 
-  // `row` itself, or `*scratch` with the same stamps and flags. Errors: kStorageUnavailable, kTypeMismatch (row/projection.h).
+  // `row` itself, or `*scratch` with the same stamps and flags. Errors: kStorageUnavailable, kTypeMismatch
+  // (row/projection.h).
   Result<std::string_view> Upgrade(std::string_view row, std::string* scratch) {
     SchemaVersion version = row::RowVersion(row);
     if (version == table_.version()) return row;

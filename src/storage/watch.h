@@ -84,7 +84,8 @@ class Watch {
   mutable Mutex mutex_;
   std::vector<std::string> keys_ GUARDED_BY(mutex_);
   size_t bytes_ GUARDED_BY(mutex_) = 0;
-  std::vector<std::pair<std::string, std::string>> ranges_ GUARDED_BY(mutex_);  // least and greatest key of bulk segments
+  std::vector<std::pair<std::string, std::string>> ranges_
+      GUARDED_BY(mutex_);  // least and greatest key of bulk segments
   bool overflowed_ GUARDED_BY(mutex_) = false;
 };
 
