@@ -31,15 +31,16 @@ constexpr std::array<std::string_view, 5> kSystemColumns = {"_seq", "_updated", 
 
 // What a query node says about the tables that stand directly in its FROM.
 struct NodeScope {
-  bool all_columns = false;               // `*`, NATURAL, PIVOT …: each of them
-  std::set<std::string> starred;          // folded aliases of `t.*`
+  bool all_columns = false;       // `*`, NATURAL, PIVOT …: each of them
+  std::set<std::string> starred;  // folded aliases of `t.*`
   std::vector<duckdb::StarExpression*> stars;
 };
 
 // Visits a whole tree in two rounds: which names it mentions, then its tables.
 class ViewWriter {
  public:
-  ViewWriter(std::string default_namespace, const catalog::Snapshot& snapshot) : default_namespace_(std::move(default_namespace)), snapshot_(snapshot) {}
+  ViewWriter(std::string default_namespace, const catalog::Snapshot& snapshot)
+      : default_namespace_(std::move(default_namespace)), snapshot_(snapshot) {}
 
   Result<ViewText> Write(const duckdb::SQLStatement& select) {
     auto copy = select.Copy();
@@ -51,7 +52,8 @@ class ViewWriter {
     if (error_) return *std::move(error_);
     ViewText text;
     text.select_sql = copy->ToString();
-    for (const auto& [table, columns] : tables_) text.tables.emplace_back(TableId(table), std::vector<ColumnId>(columns.begin(), columns.end()));
+    for (const auto& [table, columns] : tables_)
+      text.tables.emplace_back(TableId(table), std::vector<ColumnId>(columns.begin(), columns.end()));
     text.views.assign(views_.begin(), views_.end());
     return text;
   }
@@ -75,7 +77,8 @@ class ViewWriter {
       case ExpressionClass::SUBQUERY: Node(*expression->Cast<duckdb::SubqueryExpression>().subquery->node); break;
       default: break;
     }
-    duckdb::ParsedExpressionIterator::EnumerateChildren(*expression, [&](ExpressionPtr& child) { Expression(child, scope); });
+    duckdb::ParsedExpressionIterator::EnumerateChildren(*expression,
+                                                        [&](ExpressionPtr& child) { Expression(child, scope); });
   }
   void Expressions(duckdb::vector<ExpressionPtr>& list, NodeScope& scope) {
     for (auto& expression : list) Expression(expression, scope);
@@ -88,7 +91,8 @@ class ViewWriter {
       return;
     }
     // `namespace.table.column`: the table is a subquery now, which has no namespace.
-    if (column.column_names.size() >= 3 && unqualified_.contains({row::FoldName(column.column_names[0]), row::FoldName(column.column_names[1])})) {
+    if (column.column_names.size() >= 3 &&
+        unqualified_.contains({row::FoldName(column.column_names[0]), row::FoldName(column.column_names[1])})) {
       column.column_names.erase(column.column_names.begin());
     }
   }
@@ -111,7 +115,8 @@ class ViewWriter {
       visible_.push_back(row::FoldName(entry.first));
     }
     NodeScope scope;
-    duckdb::ParsedExpressionIterator::EnumerateQueryNodeModifiers(node, [&](ExpressionPtr& child) { Expression(child, scope); });
+    duckdb::ParsedExpressionIterator::EnumerateQueryNodeModifiers(
+        node, [&](ExpressionPtr& child) { Expression(child, scope); });
     switch (node.type) {
       case duckdb::QueryNodeType::SELECT_NODE: Select(node.Cast<duckdb::SelectNode>(), scope); break;
       case duckdb::QueryNodeType::SET_OPERATION_NODE: {
@@ -180,7 +185,8 @@ class ViewWriter {
         for (auto& list : table->Cast<duckdb::ExpressionListRef>().values) Expressions(list, scope);
         return;
       }
-      case TableReferenceType::TABLE_FUNCTION: return Expression(table->Cast<duckdb::TableFunctionRef>().function, scope);
+      case TableReferenceType::TABLE_FUNCTION:
+        return Expression(table->Cast<duckdb::TableFunctionRef>().function, scope);
       case TableReferenceType::PIVOT: {
         auto& pivot = table->Cast<duckdb::PivotRef>();
         Expressions(pivot.aggregates, scope);
@@ -194,7 +200,9 @@ class ViewWriter {
 
   void BaseTable(duckdb::unique_ptr<TableRef>& table, NodeScope& scope) {
     auto& base = table->Cast<duckdb::BaseTableRef>();
-    if (base.schema_name.empty() && std::find(visible_.begin(), visible_.end(), row::FoldName(base.table_name)) != visible_.end()) return;
+    if (base.schema_name.empty() &&
+        std::find(visible_.begin(), visible_.end(), row::FoldName(base.table_name)) != visible_.end())
+      return;
     const std::string ns = base.schema_name.empty() ? default_namespace_ : base.schema_name;
     if (collecting_) {
       if (base.alias.empty()) unqualified_.insert({row::FoldName(ns), row::FoldName(base.table_name)});
@@ -204,7 +212,8 @@ class ViewWriter {
     auto from = duckdb::make_uniq<duckdb::BaseTableRef>();
     const std::string alias = base.alias.empty() ? base.table_name : base.alias;
     const std::string folded = row::FoldName(alias);
-    const bool all = scope.all_columns || scope.starred.contains(folded) || names_.contains(folded) || !base.column_name_alias.empty();
+    const bool all = scope.all_columns || scope.starred.contains(folded) || names_.contains(folded) ||
+                     !base.column_name_alias.empty();
     if (const auto found = snapshot_.FindTable(ns, base.table_name)) {
       from->table_name = "#t" + std::to_string(found->id.value);
       SelectColumns(*found, all, scope, inner->select_list);
@@ -212,7 +221,8 @@ class ViewWriter {
       from->table_name = "#v" + std::to_string(view->id);
       views_.insert(view->id);
       for (const std::string& name : view->column_names) {
-        if (all || names_.contains(row::FoldName(name))) inner->select_list.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(name));
+        if (all || names_.contains(row::FoldName(name)))
+          inner->select_list.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(name));
       }
     } else {
       return Refuse("a view over " + ns + "." + base.table_name + " is not offered");
@@ -262,8 +272,8 @@ class ViewWriter {
   const catalog::Snapshot& snapshot_;
   bool collecting_ = true;
   std::optional<Error> error_;
-  std::vector<std::string> visible_;                          // folded names of CTEs in scope
-  std::set<std::string> names_;                               // folded names that are mentioned anywhere
+  std::vector<std::string> visible_;                           // folded names of CTEs in scope
+  std::set<std::string> names_;                                // folded names that are mentioned anywhere
   std::set<std::pair<std::string, std::string>> unqualified_;  // folded namespace and name of tables without an alias
   std::map<uint32_t, std::set<ColumnId>> tables_;
   std::set<uint32_t> views_;
@@ -284,7 +294,9 @@ std::optional<std::pair<uint32_t, int32_t>> ParseNumbers(std::string_view text) 
 
 std::string Quoted(const std::string& name) { return duckdb::KeywordHelper::WriteQuoted(name, '"'); }
 
-std::string Qualified(const std::string& ns, const std::string& name) { return std::string(kCatalogName) + "." + Quoted(ns) + "." + Quoted(name); }
+std::string Qualified(const std::string& ns, const std::string& name) {
+  return std::string(kCatalogName) + "." + Quoted(ns) + "." + Quoted(name);
+}
 
 Result<std::string> NameOf(std::string_view name, const catalog::Snapshot& snapshot) {
   const auto numbers = ParseNumbers(name.substr(2));
@@ -304,7 +316,8 @@ Result<std::string> NameOf(std::string_view name, const catalog::Snapshot& snaps
 
 }  // namespace
 
-Result<ViewText> MakeViewText(const duckdb::SQLStatement& select, const std::string& default_namespace, const catalog::Snapshot& snapshot) {
+Result<ViewText> MakeViewText(const duckdb::SQLStatement& select, const std::string& default_namespace,
+                              const catalog::Snapshot& snapshot) {
   return ViewWriter(default_namespace, snapshot).Write(select);
 }
 
@@ -313,7 +326,8 @@ Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::S
   for (size_t at = 0; at < select_sql.size();) {
     const catalog::SqlPart part = catalog::NextPart(select_sql, at);
     at += part.text.size();
-    const std::string name = part.kind == catalog::SqlPart::Kind::kQuotedName ? catalog::Unquote(part.text) : std::string();
+    const std::string name =
+        part.kind == catalog::SqlPart::Kind::kQuotedName ? catalog::Unquote(part.text) : std::string();
     if (name.size() > 2 && name[0] == '#') {
       ASSIGN_OR_RETURN(const std::string now, NameOf(name, snapshot));
       text += now;

@@ -1,8 +1,9 @@
 // A view's SELECT as it is kept, and as it runs.
 //
-// Kept is the engine's own print of the SELECT in which every table is `"#t12"` and every view `"#v3"`, read through a subquery that
-// gives its columns the names they had that day: `(SELECT "#c12.1" AS id FROM "#t12") AS t`. So RENAME never changes what a view
-// means, `*` is what it was, and a column is named by its id. Pure, thread-safe. Sees DuckDB: private to engine/.
+// Kept is the engine's own print of the SELECT in which every table is `"#t12"` and every view `"#v3"`, read through a
+// subquery that gives its columns the names they had that day: `(SELECT "#c12.1" AS id FROM "#t12") AS t`. So RENAME
+// never changes what a view means, `*` is what it was, and a column is named by its id. Pure, thread-safe. Sees DuckDB:
+// private to engine/.
 #pragma once
 
 #include <string>
@@ -23,11 +24,13 @@ struct ViewText {
   std::vector<uint32_t> views;                                    // each once
 };
 
-// `select`: a SELECT that binds. Errors: kUnsupported for what cannot be kept (tables of the system, names that begin with `#`).
-Result<ViewText> MakeViewText(const duckdb::SQLStatement& select, const std::string& default_namespace, const catalog::Snapshot& snapshot);
+// `select`: a SELECT that binds. Errors: kUnsupported for what cannot be kept (tables of the system, names that begin
+// with `#`).
+Result<ViewText> MakeViewText(const duckdb::SQLStatement& select, const std::string& default_namespace,
+                              const catalog::Snapshot& snapshot);
 
-// The text with the names of `snapshot`, tables qualified by our catalog. Errors: kTableNotFound, kColumnNotFound where something
-// it names is gone (the catalog does not let that happen).
+// The text with the names of `snapshot`, tables qualified by our catalog. Errors: kTableNotFound, kColumnNotFound where
+// something it names is gone (the catalog does not let that happen).
 Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::Snapshot& snapshot);
 
 }  // namespace kalamdb::engine

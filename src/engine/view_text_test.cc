@@ -1,4 +1,5 @@
-// Views as they are kept: the text is on disk, so its spelling is frozen here; and read through the engine after renames.
+// Views as they are kept: the text is on disk, so its spelling is frozen here; and read through the engine after
+// renames.
 #include "engine/view_text.h"
 
 #include "engine/bridge/bridge_fixture.h"
@@ -15,7 +16,9 @@ class ViewTextTest : public BridgeFixture {
  protected:
   void SetUp() override {
     BridgeFixture::SetUp();
-    table_ = MakeTable("t", catalog::TableKind::kUser, {Column("id", Type::Of(TypeKind::kInt), true), Column("a", Type::Of(TypeKind::kInt)), Column("b", Type::Of(TypeKind::kText))});
+    table_ = MakeTable("t", catalog::TableKind::kUser,
+                       {Column("id", Type::Of(TypeKind::kInt), true), Column("a", Type::Of(TypeKind::kInt)),
+                        Column("b", Type::Of(TypeKind::kText))});
   }
   Result<ViewText> Make(const std::string& sql) {
     const auto statement = ParseEngineStatement(sql);
@@ -55,18 +58,23 @@ class ViewTextTest : public BridgeFixture {
 
 TEST_F(ViewTextTest, IsFrozen) {
   ASSERT_EQ(table_->id.value, 1u);
-  EXPECT_EQ(Text("SELECT id, a FROM t WHERE a > 1"), R"(SELECT id, a FROM (SELECT "#c1.1" AS id, "#c1.2" AS a FROM "#t1") AS t WHERE (a > 1))");
-  EXPECT_EQ(Text("SELECT * FROM t AS x"), R"(SELECT * FROM (SELECT "#c1.1" AS id, "#c1.2" AS a, "#c1.3" AS b FROM "#t1") AS x)");
+  EXPECT_EQ(Text("SELECT id, a FROM t WHERE a > 1"),
+            R"(SELECT id, a FROM (SELECT "#c1.1" AS id, "#c1.2" AS a FROM "#t1") AS t WHERE (a > 1))");
+  EXPECT_EQ(Text("SELECT * FROM t AS x"),
+            R"(SELECT * FROM (SELECT "#c1.1" AS id, "#c1.2" AS a, "#c1.3" AS b FROM "#t1") AS x)");
   EXPECT_EQ(Text("SELECT count(*) FROM t"), R"(SELECT count_star() FROM (SELECT true AS _ FROM "#t1") AS t)");
-  EXPECT_EQ(Text("SELECT 'x' AS \"#c1.1\" FROM t"), "UNSUPPORTED a name that begins with # is not offered in a view: #c1.1");
+  EXPECT_EQ(Text("SELECT 'x' AS \"#c1.1\" FROM t"),
+            "UNSUPPORTED a name that begins with # is not offered in a view: #c1.1");
   EXPECT_EQ(Text("SELECT '#c1.1' AS x"), "SELECT '#c1.1' AS x");
 }
 
 TEST_F(ViewTextTest, FollowsTheCatalog) {
   const std::string kept = Text("SELECT a FROM t WHERE b <> '\"#c1.3\"'");
-  EXPECT_EQ(Expanded(kept), R"(SELECT a FROM (SELECT "a" AS a, "b" AS b FROM _kalam."default"."t") AS t WHERE (b != '"#c1.3"'))");
+  EXPECT_EQ(Expanded(kept),
+            R"(SELECT a FROM (SELECT "a" AS a, "b" AS b FROM _kalam."default"."t") AS t WHERE (b != '"#c1.3"'))");
   Alter("t", {{.kind = AlterAction::Kind::kRenameColumn, .column = "a", .new_name = "A \"q\""}});
-  EXPECT_EQ(Expanded(kept), R"(SELECT a FROM (SELECT "A ""q""" AS a, "b" AS b FROM _kalam."default"."t") AS t WHERE (b != '"#c1.3"'))");
+  EXPECT_EQ(Expanded(kept),
+            R"(SELECT a FROM (SELECT "A ""q""" AS a, "b" AS b FROM _kalam."default"."t") AS t WHERE (b != '"#c1.3"'))");
   Alter("t", {{.kind = AlterAction::Kind::kDropColumn, .column = "b"}});
   EXPECT_EQ(Expanded(kept), "COLUMN_NOT_FOUND");
 }
@@ -79,7 +87,9 @@ TEST_F(ViewTextTest, ReadsAsItsSelectDid) {
   EXPECT_EQ(over->depends_on_views.size(), 1u);
   EXPECT_TRUE(over->depends_on_tables.empty());
   EXPECT_EQ(Sql("SELECT * FROM v ORDER BY id"), "[1,10,\"x\",true]\n[2,20,\"y\",true]");
-  const auto rename = [](std::string from, std::string to) { return AlterAction{.kind = AlterAction::Kind::kRenameColumn, .column = std::move(from), .new_name = std::move(to)}; };
+  const auto rename = [](std::string from, std::string to) {
+    return AlterAction{.kind = AlterAction::Kind::kRenameColumn, .column = std::move(from), .new_name = std::move(to)};
+  };
   Alter("t", {rename("a", "c"), rename("b", "a"), rename("c", "b")});
   EXPECT_EQ(Sql("SELECT * FROM v ORDER BY id"), "[1,10,\"x\",true]\n[2,20,\"y\",true]");
   EXPECT_EQ(Sql("SELECT * FROM w WHERE id = 2"), "[\"Y\",2]");

@@ -17,8 +17,8 @@ class ViewEntry final : public duckdb::ViewCatalogEntry {
 
 }  // namespace
 
-std::unique_ptr<duckdb::CatalogEntry> MakeViewEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema, const catalog::View& view,
-                                                    const catalog::Snapshot& snapshot) {
+std::unique_ptr<duckdb::CatalogEntry> MakeViewEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema,
+                                                    const catalog::View& view, const catalog::Snapshot& snapshot) {
   auto text = ExpandViewText(view.select_sql, snapshot);
   if (!text.ok()) ThrowError(text.error());
   duckdb::CreateViewInfo info(schema, view.name);

@@ -16,7 +16,9 @@ namespace {
 using catalog::Change;
 using catalog::ViewPtr;
 
-std::string Shown(const std::string& ns, const std::string& name) { return catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(name); }
+std::string Shown(const std::string& ns, const std::string& name) {
+  return catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(name);
+}
 
 StatementResult Done(std::string message) {
   StatementResult result;
@@ -40,8 +42,10 @@ Result<storage::ReadViewPtr> ViewAfter(const storage::ReadViewPtr& now, const st
   return storage::ReadViewPtr(std::move(after));
 }
 
-Result<QueryRunner::Signature> BindView(const CommandServices& services, const catalog::View& view, const storage::ReadViewPtr& at, const ExecuteContext& context) {
-  ASSIGN_OR_RETURN(const auto statement, ParseEngineStatement("SELECT * FROM " + Shown(view.namespace_name, view.name)));
+Result<QueryRunner::Signature> BindView(const CommandServices& services, const catalog::View& view,
+                                        const storage::ReadViewPtr& at, const ExecuteContext& context) {
+  ASSIGN_OR_RETURN(const auto statement,
+                   ParseEngineStatement("SELECT * FROM " + Shown(view.namespace_name, view.name)));
   return services.runner->Bind(*statement->tree(), context, at);
 }
 
@@ -61,8 +65,8 @@ Status CheckColumns(const QueryRunner::Signature& signature) {
 }
 
 // The new view must read as its SELECT does, and nothing may read itself.
-Status CheckMade(const CommandServices& services, const catalog::View& view, const QueryRunner::Signature& wanted, const std::vector<Change>& changes,
-                 const ExecuteContext& context) {
+Status CheckMade(const CommandServices& services, const catalog::View& view, const QueryRunner::Signature& wanted,
+                 const std::vector<Change>& changes, const ExecuteContext& context) {
   const storage::ReadViewPtr now = services.database->View();
   std::set<uint32_t> below(view.depends_on_views.begin(), view.depends_on_views.end());
   for (bool grown = true; grown;) {
@@ -73,11 +77,13 @@ Status CheckMade(const CommandServices& services, const catalog::View& view, con
       for (const uint32_t deeper : read->depends_on_views) grown = below.insert(deeper).second || grown;
     }
   }
-  if (below.contains(view.id)) return Error{ErrorCode::kInvalidSql, "view " + Shown(view.namespace_name, view.name) + " would read itself"};
+  if (below.contains(view.id))
+    return Error{ErrorCode::kInvalidSql, "view " + Shown(view.namespace_name, view.name) + " would read itself"};
   ASSIGN_OR_RETURN(const storage::ReadViewPtr after, ViewAfter(now, changes));
   auto bound = BindView(services, view, after, context);
   if (!bound.ok()) {
-    return Error{ErrorCode::kUnsupported, "this SELECT cannot be kept as a view: " + bound.error().message, "Write it with aliases for its tables."};
+    return Error{ErrorCode::kUnsupported, "this SELECT cannot be kept as a view: " + bound.error().message,
+                 "Write it with aliases for its tables."};
   }
   if (bound->column_types == wanted.column_types) return {};
   return Error{ErrorCode::kUnsupported, "this SELECT cannot be kept as a view: its columns would be of other types"};
@@ -88,7 +94,8 @@ struct Prepared {
   QueryRunner::Signature signature;
 };
 
-Result<Prepared> Prepare(const CommandServices& services, const CreateView& command, const ExecuteContext& context, const storage::ReadViewPtr& at, const std::string& ns) {
+Result<Prepared> Prepare(const CommandServices& services, const CreateView& command, const ExecuteContext& context,
+                         const storage::ReadViewPtr& at, const std::string& ns) {
   ASSIGN_OR_RETURN(const auto statement, ParseEngineStatement(command.select));
   if (statement->refusal()) return *statement->refusal();
   if (statement->query_type() != QueryType::kSelect) return Error{ErrorCode::kInvalidSql, "a view is made of a SELECT"};
@@ -110,14 +117,18 @@ Result<Prepared> Prepare(const CommandServices& services, const CreateView& comm
   return Prepared{std::move(view), *std::move(signature)};
 }
 
-Result<StatementResult> CreateOnce(const CommandServices& services, const CreateView& command, const ExecuteContext& context, bool* retry) {
+Result<StatementResult> CreateOnce(const CommandServices& services, const CreateView& command,
+                                   const ExecuteContext& context, bool* retry) {
   const storage::ReadViewPtr now = services.database->View();
   const auto ns = now->catalog->FindNamespace(NamespaceOf(command.name, context));
   if (ns == nullptr) return NamespaceNotFound(NamespaceOf(command.name, context));
   const std::string shown = Shown(ns->name, command.name.name);
-  if (now->catalog->FindTable(ns->name, command.name.name) != nullptr) return Error{ErrorCode::kAlreadyExists, "a table " + shown + " exists already"};
+  if (now->catalog->FindTable(ns->name, command.name.name) != nullptr)
+    return Error{ErrorCode::kAlreadyExists, "a table " + shown + " exists already"};
   const ViewPtr old = now->catalog->FindView(ns->name, command.name.name);
-  if (old != nullptr && !command.or_replace) return Error{ErrorCode::kAlreadyExists, "view " + shown + " exists already", "CREATE OR REPLACE VIEW makes it anew."};
+  if (old != nullptr && !command.or_replace)
+    return Error{ErrorCode::kAlreadyExists, "view " + shown + " exists already",
+                 "CREATE OR REPLACE VIEW makes it anew."};
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(services, command, context, now, ns->name));
   prepared.view->id = old != nullptr ? old->id : services.database->NewTableId().value;
   std::vector<Change> changes{PutOf(prepared.view, old == nullptr)};
@@ -161,25 +172,30 @@ std::vector<ViewPtr> WithViewsOver(const catalog::Snapshot& snapshot, std::vecto
   return views;
 }
 
-Status CheckViewsBind(const CommandServices& services, const std::vector<ViewPtr>& views, const std::vector<Change>& changes, const ExecuteContext& context) {
+Status CheckViewsBind(const CommandServices& services, const std::vector<ViewPtr>& views,
+                      const std::vector<Change>& changes, const ExecuteContext& context) {
   if (views.empty()) return {};
   ASSIGN_OR_RETURN(const storage::ReadViewPtr after, ViewAfter(services.database->View(), changes));
   for (const ViewPtr& view : views) {
     auto bound = BindView(services, *view, after, AsSystem(context));
     if (bound.ok()) continue;
-    return Error{ErrorCode::kDependentObjects, "view " + Shown(view->namespace_name, view->name) + " would not bind any more: " + bound.error().message,
-                 "Drop the view first."};
+    return Error{
+        ErrorCode::kDependentObjects,
+        "view " + Shown(view->namespace_name, view->name) + " would not bind any more: " + bound.error().message,
+        "Drop the view first."};
   }
   return {};
 }
 
-Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command, const ExecuteContext& context) {
+Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command,
+                                      const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckAdmin(context.identity, "CREATE VIEW"));
   RETURN_IF_ERROR(catalog::CheckObjectName(command.name.name));
   return DecideAndCommit([&](bool* retry) { return CreateOnce(services, command, context, retry); });
 }
 
-Result<StatementResult> RunDropView(const CommandServices& services, const DropView& command, const ExecuteContext& context) {
+Result<StatementResult> RunDropView(const CommandServices& services, const DropView& command,
+                                    const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckAdmin(context.identity, "DROP VIEW"));
   return DecideAndCommit([&](bool* retry) -> Result<StatementResult> {
     const auto snapshot = services.database->View()->catalog;
@@ -188,12 +204,15 @@ Result<StatementResult> RunDropView(const CommandServices& services, const DropV
     if (view == nullptr) {
       if (command.if_exists) return Done("View " + catalog::QuoteIdentifier(command.name.name) + " does not exist");
       if (snapshot->FindNamespace(ns) == nullptr) return NamespaceNotFound(ns);
-      if (snapshot->FindTable(ns, command.name.name) != nullptr) return Error{ErrorCode::kInvalidSql, Shown(ns, command.name.name) + " is a table: DROP TABLE drops it"};
+      if (snapshot->FindTable(ns, command.name.name) != nullptr)
+        return Error{ErrorCode::kInvalidSql, Shown(ns, command.name.name) + " is a table: DROP TABLE drops it"};
       return Error{ErrorCode::kTableNotFound, "view " + Shown(ns, command.name.name) + " does not exist"};
     }
     const auto going = WithViewsOver(*snapshot, {view});
     if (going.size() > 1 && !command.cascade) {
-      return Error{ErrorCode::kDependentObjects, "view " + Shown(view->namespace_name, view->name) + " is read by " + NamesOf({going.begin() + 1, going.end()}),
+      return Error{ErrorCode::kDependentObjects,
+                   "view " + Shown(view->namespace_name, view->name) + " is read by " +
+                       NamesOf({going.begin() + 1, going.end()}),
                    "Drop it first, or say CASCADE."};
     }
     std::vector<Change> changes;
@@ -205,14 +224,28 @@ Result<StatementResult> RunDropView(const CommandServices& services, const DropV
   });
 }
 
-Result<StatementResult> DescribeView(const CommandServices& services, const catalog::View& view, const ExecuteContext& context, RowSink* sink) {
+Result<StatementResult> DescribeView(const CommandServices& services, const catalog::View& view,
+                                     const ExecuteContext& context, RowSink* sink) {
   using row::Type;
   using row::Value;
-  const Type text = Type::Of(row::TypeKind::kText), number = Type::Of(row::TypeKind::kInt), boolean = Type::Of(row::TypeKind::kBoolean);
-  ASSIGN_OR_RETURN(const QueryRunner::Signature signature, BindView(services, view, services.database->View(), context));
-  ResultTable rows({{"column_name", text}, {"ordinal_position", number}, {"column_id", number}, {"data_type", text}, {"is_nullable", boolean}, {"is_primary_key", boolean},
-                    {"column_default", text}, {"column_comment", text}, {"added_in_version", number}, {"table_type", text}, {"storage_id", text}, {"flush_policy", text},
-                    {"deleted_retention", text}, {"current_version", number}});
+  const Type text = Type::Of(row::TypeKind::kText), number = Type::Of(row::TypeKind::kInt),
+             boolean = Type::Of(row::TypeKind::kBoolean);
+  ASSIGN_OR_RETURN(const QueryRunner::Signature signature,
+                   BindView(services, view, services.database->View(), context));
+  ResultTable rows({{"column_name", text},
+                    {"ordinal_position", number},
+                    {"column_id", number},
+                    {"data_type", text},
+                    {"is_nullable", boolean},
+                    {"is_primary_key", boolean},
+                    {"column_default", text},
+                    {"column_comment", text},
+                    {"added_in_version", number},
+                    {"table_type", text},
+                    {"storage_id", text},
+                    {"flush_policy", text},
+                    {"deleted_retention", text},
+                    {"current_version", number}});
   for (size_t i = 0; i < signature.column_names.size(); ++i) {
     const auto type = FromEngineType(signature.column_types[i]);
     std::vector<Value> values(14);

@@ -10,10 +10,13 @@
 
 namespace kalamdb::engine {
 
-Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command, const ExecuteContext& context);
-Result<StatementResult> RunDropView(const CommandServices& services, const DropView& command, const ExecuteContext& context);
+Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command,
+                                      const ExecuteContext& context);
+Result<StatementResult> RunDropView(const CommandServices& services, const DropView& command,
+                                    const ExecuteContext& context);
 // The shape of DESCRIBE, with what a view does not have as NULL.
-Result<StatementResult> DescribeView(const CommandServices& services, const catalog::View& view, const ExecuteContext& context, RowSink* sink);
+Result<StatementResult> DescribeView(const CommandServices& services, const catalog::View& view,
+                                     const ExecuteContext& context, RowSink* sink);
 
 // These views and all views over them, each once: what goes where they go.
 std::vector<catalog::ViewPtr> WithViewsOver(const catalog::Snapshot& snapshot, std::vector<catalog::ViewPtr> views);
@@ -23,7 +26,7 @@ catalog::Change DropOf(catalog::ViewPtr view);
 std::string NamesOf(const std::vector<catalog::ViewPtr>& views);
 
 // Whether the views still bind once `changes` are made. Errors: kDependentObjects naming the first that does not.
-Status CheckViewsBind(const CommandServices& services, const std::vector<catalog::ViewPtr>& views, const std::vector<catalog::Change>& changes,
-                      const ExecuteContext& context);
+Status CheckViewsBind(const CommandServices& services, const std::vector<catalog::ViewPtr>& views,
+                      const std::vector<catalog::Change>& changes, const ExecuteContext& context);
 
 }  // namespace kalamdb::engine

@@ -1,4 +1,5 @@
-// A live query bound to one version of its table: equality terms that need no engine, and bound expressions for the rest.
+// A live query bound to one version of its table: equality terms that need no engine, and bound expressions for the
+// rest.
 //
 // Immutable once made, thread-safe. Sees DuckDB: private to engine/.
 #pragma once
@@ -35,29 +36,33 @@ struct LiveOutput {
   size_t ordinal = 0;                  // the stored column as it is
   row::Type type;                      // of a stored column
   bool key = false;                    // a key column as it is
-  bool shown = true;                   // false: `_seq` in the rows but not in the schema
+  bool named = false;  // by the select list: keeps its name; else by `*`, or added because rows always hold it
+  bool shown = true;   // false: `_seq` in the rows but not in the schema
   const duckdb::ParsedExpression* source = nullptr;  // what the snapshot selects; nullptr: the stored or system column
 };
 
 struct BoundLiveQuery {
-  LiveSessionPtr session;              // outlives what is bound
+  LiveSessionPtr session;  // outlives what is bound
   std::shared_ptr<const LiveQuery> query;
   catalog::TablePtr table;
   std::vector<EqualityTerm> equalities;
-  LiveProgram residual;                // conjuncts, all must be true
+  LiveProgram residual;  // conjuncts, all must be true
   LiveProgram projections;
-  std::vector<LiveOutput> outputs;     // as they stand in a row
-  std::vector<LiveColumn> columns;     // the schema the client sees
+  std::vector<LiveOutput> outputs;  // as they stand in a row
+  std::vector<LiveColumn> columns;  // the schema the client sees
   std::string group_key;
 };
 
-// Errors: kColumnNotFound where a named column is gone, kInvalidSql (two columns of one name, wrong types …), kUnsupported
-// (aggregates, functions that are not deterministic), kTypeMismatch. Positions are bytes of `text` turned into characters.
-Result<std::shared_ptr<const BoundLiveQuery>> BindLiveQuery(LiveSessionPtr session, std::shared_ptr<const LiveQuery> query, catalog::TablePtr table,
-                                                            std::string_view text);
+// Errors: kColumnNotFound where a named column is gone, kInvalidSql (two columns of one name, wrong types …),
+// kUnsupported (aggregates, functions that are not deterministic), kTypeMismatch. Positions are bytes of `text` turned
+// into characters.
+Result<std::shared_ptr<const BoundLiveQuery>> BindLiveQuery(LiveSessionPtr session,
+                                                            std::shared_ptr<const LiveQuery> query,
+                                                            catalog::TablePtr table, std::string_view text);
 
 // The types that a query asks of its parameters; INVALID = nothing asked. Errors as above.
-Result<duckdb::case_insensitive_map_t<duckdb::LogicalType>> AskedTypes(LiveSession& session, const LiveQuery& query, const catalog::Table& table,
-                                                                        std::string_view text);
+Result<duckdb::case_insensitive_map_t<duckdb::LogicalType>> AskedTypes(LiveSession& session, const LiveQuery& query,
+                                                                       const catalog::Table& table,
+                                                                       std::string_view text);
 
 }  // namespace kalamdb::engine

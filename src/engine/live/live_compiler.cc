@@ -21,7 +21,8 @@ using ExpressionPtr = duckdb::unique_ptr<duckdb::ParsedExpression>;
 
 Result<std::shared_ptr<const Statement>> ParseOne(std::string_view sql) {
   ASSIGN_OR_RETURN(const ScriptPtr script, ParseScript(sql));
-  if (script->size() != 1) return Error{ErrorCode::kUnsupported, "a live query is one statement, not " + std::to_string(script->size())};
+  if (script->size() != 1)
+    return Error{ErrorCode::kUnsupported, "a live query is one statement, not " + std::to_string(script->size())};
   auto statement = std::dynamic_pointer_cast<const Statement>(script->front());
   if (statement == nullptr || statement->tree() == nullptr) {
     return Error{ErrorCode::kUnsupported, "only SELECT can be a live query"};
@@ -31,22 +32,28 @@ Result<std::shared_ptr<const Statement>> ParseOne(std::string_view sql) {
   return statement;
 }
 
-Result<catalog::TablePtr> FindTable(const duckdb::BaseTableRef& from, const Statement& statement, const ExecuteContext& context,
-                                    const catalog::Snapshot& snapshot) {
+Result<catalog::TablePtr> FindTable(const duckdb::BaseTableRef& from, const Statement& statement,
+                                    const ExecuteContext& context, const catalog::Snapshot& snapshot) {
   std::string ns = from.schema_name.empty() ? context.namespace_name : from.schema_name;
   if (ns.empty()) ns = "default";
   const int64_t position = statement.reads().empty() ? 0 : statement.reads().front().position;
   const std::string folded = row::FoldName(ns);
   if (folded == "system" || folded == "information_schema" || folded == "pg_catalog") {
-    return statement.Relocate(Error{ErrorCode::kUnsupported, "tables of " + ns + " cannot be a live query yet", "Read them again with SELECT."}.At(position));
+    return statement.Relocate(Error{ErrorCode::kUnsupported, "tables of " + ns + " cannot be a live query yet",
+                                    "Read them again with SELECT."}
+                                  .At(position));
   }
   catalog::TablePtr table = snapshot.FindTable(ns, from.table_name);
   if (table != nullptr && CanRead(context.identity, *table)) return table;
   if (table == nullptr && snapshot.FindView(ns, from.table_name) != nullptr) {
-    return statement.Relocate(Error{ErrorCode::kUnsupported, "a view cannot be a live query", "Subscribe to the table it reads."}.At(position));
+    return statement.Relocate(
+        Error{ErrorCode::kUnsupported, "a view cannot be a live query", "Subscribe to the table it reads."}.At(
+            position));
   }
-  return statement.Relocate(
-      Error{ErrorCode::kTableNotFound, "table " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(from.table_name) + " does not exist"}.At(position));
+  return statement.Relocate(Error{
+      ErrorCode::kTableNotFound,
+      "table " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(from.table_name) + " does not exist"}
+                                .At(position));
 }
 
 bool IsAsked(const duckdb::LogicalType& type) {
@@ -62,7 +69,8 @@ bool IsAsked(const duckdb::LogicalType& type) {
 // Puts the request's values where the parameters stand.
 class ParameterFiller {
  public:
-  ParameterFiller(const duckdb::case_insensitive_map_t<duckdb::LogicalType>& types, const ExecuteContext& context) : types_(types), context_(context) {}
+  ParameterFiller(const duckdb::case_insensitive_map_t<duckdb::LogicalType>& types, const ExecuteContext& context)
+      : types_(types), context_(context) {}
 
   Status Fill(ExpressionPtr* expression) {
     if ((*expression)->GetExpressionClass() == duckdb::ExpressionClass::PARAMETER) {
@@ -82,10 +90,12 @@ class ParameterFiller {
     size_t number = 0;
     std::from_chars(name.data(), name.data() + name.size(), number);
     if (number == 0) return Error{ErrorCode::kUnsupported, "parameters are called $1, $2 …, not $" + name};
-    if (context_.params == nullptr || number > context_.params->size()) return Error{ErrorCode::kInvalidParameter, "parameter $" + name + " is missing"};
+    if (context_.params == nullptr || number > context_.params->size())
+      return Error{ErrorCode::kInvalidParameter, "parameter $" + name + " is missing"};
     const row::JsonParam& param = (*context_.params)[number - 1];
     const auto found = types_.find(name);
-    auto value = found != types_.end() && IsAsked(found->second) ? TypedValue(param, found->second) : NaturalValue(param);
+    auto value =
+        found != types_.end() && IsAsked(found->second) ? TypedValue(param, found->second) : NaturalValue(param);
     if (value.ok()) return value;
     return Error{ErrorCode::kInvalidParameter, "parameter $" + name + ": " + value.error().message};
   }
@@ -94,7 +104,8 @@ class ParameterFiller {
   const ExecuteContext& context_;
 };
 
-Status FillParameters(LiveSession& session, const catalog::Table& table, const Statement& statement, const ExecuteContext& context, LiveQuery* query) {
+Status FillParameters(LiveSession& session, const catalog::Table& table, const Statement& statement,
+                      const ExecuteContext& context, LiveQuery* query) {
   if (statement.parameters().empty()) return {};
   ASSIGN_OR_RETURN(const auto types, AskedTypes(session, *query, table, statement.engine_text()));
   ParameterFiller filler(types, context);
@@ -107,7 +118,8 @@ Status FillParameters(LiveSession& session, const catalog::Table& table, const S
 
 }  // namespace
 
-Result<LiveSelectPtr> CompileLiveSelect(std::string_view sql, const ExecuteContext& context, const LivePartsPtr& parts) {
+Result<LiveSelectPtr> CompileLiveSelect(std::string_view sql, const ExecuteContext& context,
+                                        const LivePartsPtr& parts) {
   ASSIGN_OR_RETURN(const auto statement, ParseOne(sql));
   const auto& select = statement->tree()->Cast<duckdb::SelectStatement>().node->Cast<duckdb::SelectNode>();
   const auto& from = select.from_table->Cast<duckdb::BaseTableRef>();
@@ -120,10 +132,16 @@ Result<LiveSelectPtr> CompileLiveSelect(std::string_view sql, const ExecuteConte
   auto query = std::make_shared<LiveQuery>(*std::move(resolved));
   if (table->IsPerUser()) query->owner_name = context.identity.name;
   const LiveSessionPtr session = parts->Session();
-  if (Status filled = FillParameters(*session, *table, *statement, context, query.get()); !filled.ok()) return statement->Relocate(std::move(filled).error());
+  if (Status filled = FillParameters(*session, *table, *statement, context, query.get()); !filled.ok())
+    return statement->Relocate(std::move(filled).error());
+  const std::string key =
+      std::to_string(table->id.value) + ":" + std::to_string(table->version().value) + ":" + LiveQueryText(*query);
+  if (LiveSelectPtr same = parts->Find(key)) return same;
   auto bound = BindLiveQuery(session, std::move(query), std::move(table), text);
   if (!bound.ok()) return statement->Relocate(std::move(bound).error());
-  return MakeCompiledLiveSelect(*std::move(bound), parts);
+  LiveSelectPtr compiled = MakeCompiledLiveSelect(*std::move(bound), parts);
+  parts->Add(key, compiled);
+  return compiled;
 }
 
 }  // namespace kalamdb::engine

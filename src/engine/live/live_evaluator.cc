@@ -38,7 +38,11 @@ struct EqualityProbe {
 
 class Evaluator final : public LiveEvaluator {
  public:
-  explicit Evaluator(std::shared_ptr<const BoundLiveQuery> bound) : bound_(std::move(bound)), opener_(*bound_->table) {
+  explicit Evaluator(std::shared_ptr<const BoundLiveQuery> bound)
+      : bound_(std::move(bound)),
+        opener_(*bound_->table),
+        residual_(*bound_, bound_->residual),
+        projections_(*bound_, bound_->projections) {
     const row::Schema& schema = *bound_->table->schema();
     for (const EqualityTerm& term : bound_->equalities) {
       const size_t ordinal = *schema.FindById(term.column);
@@ -66,6 +70,7 @@ class Evaluator final : public LiveEvaluator {
       RETURN_IF_ERROR(AppendValue(output, row, &loaded, json));
     }
     json->push_back('}');
+    projections_.Done();
     return {};
   }
 
@@ -80,7 +85,8 @@ class Evaluator final : public LiveEvaluator {
       for (size_t i = 0; i < bound_->outputs.size(); ++i) {
         const LiveOutput& output = bound_->outputs[i];
         if (!old_side && IsAlwaysTold(output)) continue;
-        RETURN_IF_ERROR(AppendValue(output, old_side ? old_row : new_row, &loaded, old_side ? &old_values[i] : &new_values[i]));
+        RETURN_IF_ERROR(
+            AppendValue(output, old_side ? old_row : new_row, &loaded, old_side ? &old_values[i] : &new_values[i]));
       }
     }
     json->push_back('{');
@@ -94,6 +100,7 @@ class Evaluator final : public LiveEvaluator {
       json->append(old_values[i]);
     }
     json->push_back('}');
+    projections_.Done();
     return {};
   }
 
@@ -121,8 +128,12 @@ class Evaluator final : public LiveEvaluator {
       }
     }
     if (open_.empty()) return {};
-    if (auto judged = Judge(open_, places_, matched); judged.ok()) return {};
-    // Some row fails: one by one in order, so that the error is that of the first. What was decided above is decided again.
+    if (auto judged = Judge(open_, places_, matched); judged.ok()) {
+      residual_.Done();
+      return {};
+    }
+    // Some row fails: one by one in order, so that the error is that of the first. What was decided above is decided
+    // again.
     for (size_t i = 0; i < open_.size(); ++i) {
       (*matched)[places_[i]] = false;
       RETURN_IF_ERROR(Judge(std::span(open_).subspan(i, 1), std::span(places_).subspan(i, 1), matched));
@@ -132,14 +143,14 @@ class Evaluator final : public LiveEvaluator {
 
   Status Judge(std::span<const OpenRow> rows, std::span<const size_t> places, std::vector<bool>* matched) {
     try {
-      LiveProgramRunner& runner = Residual();
+      LiveProgramRunner& runner = residual_.Use();
       RETURN_IF_ERROR(runner.Load(rows));
       duckdb::SelectionVector selected;
       const size_t count = runner.Select(&selected);
       for (size_t i = 0; i < count; ++i) (*matched)[places[selected.get_index(i)]] = true;
       return {};
     } catch (const std::exception& exception) {
-      residual_.reset();  // its state may be half way
+      residual_.Drop();
       return MapException(exception);
     }
   }
@@ -156,7 +167,8 @@ class Evaluator final : public LiveEvaluator {
       if (row::RowIsNull(row.bytes, from)) {
         json->append("null");
       } else {
-        row::AppendJsonFromRow(output.type, row::RowBytes(row.projection->from_layout(), row.bytes, from), kBytesForm, json);
+        row::AppendJsonFromRow(output.type, row::RowBytes(row.projection->from_layout(), row.bytes, from), kBytesForm,
+                               json);
       }
       return {};
     }
@@ -181,34 +193,29 @@ class Evaluator final : public LiveEvaluator {
 
   Status AppendExpression(size_t expression, const OpenRow& row, bool* loaded, std::string* json) {
     try {
-      LiveProgramRunner& runner = Projections();
+      LiveProgramRunner& runner = projections_.Use();
       if (!*loaded) RETURN_IF_ERROR(runner.Load({&row, 1}));
       *loaded = true;
       AppendEngineValue(runner.Evaluate(expression), kBytesForm, json);
       return {};
     } catch (const std::exception& exception) {
-      projections_.reset();
+      projections_.Drop();
       return MapException(exception);
     }
-  }
-
-  LiveProgramRunner& Residual() { return Make(bound_->residual, &residual_); }
-  LiveProgramRunner& Projections() { return Make(bound_->projections, &projections_); }
-  LiveProgramRunner& Make(const LiveProgram& program, std::unique_ptr<LiveProgramRunner>* runner) const {
-    if (*runner == nullptr) *runner = std::make_unique<LiveProgramRunner>(program, bound_->session->evaluation(), bound_->query->owner_name);
-    return **runner;
   }
 
   const std::shared_ptr<const BoundLiveQuery> bound_;
   RowOpener opener_;
   std::vector<EqualityProbe> probes_;
-  std::unique_ptr<LiveProgramRunner> residual_, projections_;
-  std::vector<OpenRow> open_;      // of the batch: rows the engine judges,
-  std::vector<size_t> places_;     // and where they stand in it
+  LiveRunnerSlot residual_, projections_;
+  std::vector<OpenRow> open_;   // of the batch: rows the engine judges,
+  std::vector<size_t> places_;  // and where they stand in it
 };
 
 }  // namespace
 
-std::unique_ptr<LiveEvaluator> MakeLiveEvaluator(std::shared_ptr<const BoundLiveQuery> bound) { return std::make_unique<Evaluator>(std::move(bound)); }
+std::unique_ptr<LiveEvaluator> MakeLiveEvaluator(std::shared_ptr<const BoundLiveQuery> bound) {
+  return std::make_unique<Evaluator>(std::move(bound));
+}
 
 }  // namespace kalamdb::engine

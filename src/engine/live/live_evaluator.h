@@ -1,7 +1,7 @@
 // Judges and writes encoded rows for one live select. Sees DuckDB: private to engine/.
 //
-// Equality terms and plain columns never reach the engine: they work on row bytes. The rest goes through the engine's own
-// expression executor, in batches of up to STANDARD_VECTOR_SIZE rows; its state is made when first needed.
+// Equality terms and plain columns never reach the engine: they work on row bytes. The rest goes through the engine's
+// own expression executor, in batches of up to STANDARD_VECTOR_SIZE rows; its state is made when first needed.
 #pragma once
 
 #include <memory>
@@ -55,6 +55,28 @@ class LiveProgramRunner {
   duckdb::DataChunk chunk_;
   size_t capacity_ = 0;
   std::vector<std::unique_ptr<duckdb::ExpressionExecutor>> executors_;  // one an expression
+};
+
+// A runner that is kept between batches as long as the session has memory for it. One thread's.
+class LiveRunnerSlot {
+ public:
+  LiveRunnerSlot(const BoundLiveQuery& bound, const LiveProgram& program);
+  ~LiveRunnerSlot() { Drop(); }
+  LiveRunnerSlot(const LiveRunnerSlot&) = delete;
+  LiveRunnerSlot& operator=(const LiveRunnerSlot&) = delete;
+
+  LiveProgramRunner& Use();  // makes it where there is none
+  void Done() {              // with this batch or row
+    if (reserved_ == 0) runner_.reset();
+  }
+  void Drop();  // after an exception its state may be half way
+
+ private:
+  const BoundLiveQuery& bound_;
+  const LiveProgram& program_;
+  size_t bytes_ = 0;  // an estimate
+  size_t reserved_ = 0;
+  std::unique_ptr<LiveProgramRunner> runner_;
 };
 
 std::unique_ptr<LiveEvaluator> MakeLiveEvaluator(std::shared_ptr<const BoundLiveQuery> bound);

@@ -1,12 +1,13 @@
 // Row bytes to chunks, chunks through the engine's executor.
-#include "duckdb/planner/expression/bound_reference_expression.hpp"
+#include "duckdb/planner/expression_iterator.hpp"
 #include "engine/bridge/chunk_codec.h"
 #include "engine/live/live_evaluator.h"
 
 namespace kalamdb::engine {
 
 Status RowOpener::Open(std::string_view row, OpenRow* out) {
-  if (row.size() < row::kRowHeaderBytes) return Error{ErrorCode::kStorageUnavailable, "a row of table " + table_.QualifiedName() + " is damaged"};
+  if (row.size() < row::kRowHeaderBytes)
+    return Error{ErrorCode::kStorageUnavailable, "a row of table " + table_.QualifiedName() + " is damaged"};
   const SchemaVersion version = row::RowVersion(row);
   const size_t place = version.value - 1;
   if (place >= projections_.size() || projections_[place] == nullptr) {
@@ -29,7 +30,8 @@ LiveProgramRunner::LiveProgramRunner(const LiveProgram& program, duckdb::ClientC
 Status LiveProgramRunner::Load(std::span<const OpenRow> rows) {
   KALAM_CHECK(rows.size() <= STANDARD_VECTOR_SIZE);
   if (!program_.inputs.empty()) {
-    if (rows.size() > capacity_) {  // most batches are one change: a chunk of full size for each evaluator would be a lot of memory
+    if (rows.size() >
+        capacity_) {  // most batches are one change: a chunk of full size for each evaluator would be a lot of memory
       capacity_ = rows.size() <= 16 ? 16 : STANDARD_VECTOR_SIZE;
       duckdb::vector<duckdb::LogicalType> types;
       for (const LiveInput& input : program_.inputs) types.push_back(input.type);
@@ -78,7 +80,8 @@ size_t LiveProgramRunner::Select(duckdb::SelectionVector* selected) {
   for (const auto& executor : executors_) {
     if (count == 0) break;
     duckdb::SelectionVector passed(count);
-    count = all ? executor->SelectExpression(chunk_, passed) : executor->SelectExpression(chunk_, passed, selected, count);
+    count =
+        all ? executor->SelectExpression(chunk_, passed) : executor->SelectExpression(chunk_, passed, selected, count);
     selected->Initialize(passed);
     all = false;
   }
@@ -89,6 +92,42 @@ duckdb::Value LiveProgramRunner::Evaluate(size_t expression) {
   duckdb::Vector result(program_.expressions[expression]->return_type, 16);
   executors_[expression]->ExecuteExpression(chunk_, result);
   return result.GetValue(0);
+}
+
+namespace {
+
+constexpr size_t kRunnerBytes = 4u << 10;
+constexpr size_t kNodeBytes = STANDARD_VECTOR_SIZE * 16;  // each function, cast … has a vector of full size
+
+size_t BytesOf(const duckdb::Expression& expression) {
+  size_t bytes = 0;
+  duckdb::ExpressionIterator::EnumerateChildren(expression, [&](const duckdb::Expression& child) {
+    const bool leaf = child.GetExpressionClass() == duckdb::ExpressionClass::BOUND_REF ||
+                      child.GetExpressionClass() == duckdb::ExpressionClass::BOUND_CONSTANT;
+    bytes += (leaf ? 0 : kNodeBytes) + BytesOf(child);
+  });
+  return bytes;
+}
+
+}  // namespace
+
+LiveRunnerSlot::LiveRunnerSlot(const BoundLiveQuery& bound, const LiveProgram& program)
+    : bound_(bound), program_(program) {
+  for (const auto& expression : program_.expressions) bytes_ += kRunnerBytes + BytesOf(*expression);
+}
+
+LiveProgramRunner& LiveRunnerSlot::Use() {
+  if (runner_ == nullptr) {
+    runner_ = std::make_unique<LiveProgramRunner>(program_, bound_.session->evaluation(), bound_.query->owner_name);
+    if (bound_.session->Reserve(bytes_)) reserved_ = bytes_;
+  }
+  return *runner_;
+}
+
+void LiveRunnerSlot::Drop() {
+  runner_.reset();
+  bound_.session->Release(reserved_);
+  reserved_ = 0;
 }
 
 }  // namespace kalamdb::engine

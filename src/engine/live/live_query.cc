@@ -6,11 +6,13 @@
 #include <charconv>
 
 #include "duckdb/parser/expression/columnref_expression.hpp"
+#include "duckdb/parser/expression/constant_expression.hpp"
 #include "duckdb/parser/expression/function_expression.hpp"
 #include "duckdb/parser/expression/lambda_expression.hpp"
 #include "duckdb/parser/expression/star_expression.hpp"
 #include "duckdb/parser/parsed_expression_iterator.hpp"
 #include "engine/front/tokens.h"
+#include "row/json.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -26,20 +28,48 @@ constexpr std::array<std::pair<SystemColumn, std::string_view>, 4> kSystemColumn
     {SystemColumn::kUserId, "_user_id"},
 }};
 
-// What is another value at another time, in another session, or at each call. Some of these the engine folds while binding, so
-// that its own mark of stability is gone.
+// What is another value at another time, in another session, or at each call. Some of these the engine folds while
+// binding, so that its own mark of stability is gone.
 constexpr auto kUnstable = std::to_array<std::string_view>({
-    "current_catalog", "current_database", "current_date", "current_localtime", "current_localtimestamp", "current_role",
-    "current_schema", "current_setting", "current_time", "current_timestamp", "current_user", "currval", "gen_random_uuid",
-    "get_current_time", "get_current_timestamp", "getvariable", "localtime", "localtimestamp", "nextval", "now", "random",
-    "session_user", "setseed", "snowflake_id", "today", "transaction_timestamp", "ulid", "user", "uuid", "uuid_v7", "uuidv4",
+    "current_catalog",
+    "current_database",
+    "current_date",
+    "current_localtime",
+    "current_localtimestamp",
+    "current_role",
+    "current_schema",
+    "current_setting",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "currval",
+    "gen_random_uuid",
+    "get_current_time",
+    "get_current_timestamp",
+    "getvariable",
+    "localtime",
+    "localtimestamp",
+    "nextval",
+    "now",
+    "random",
+    "session_user",
+    "setseed",
+    "snowflake_id",
+    "today",
+    "transaction_timestamp",
+    "ulid",
+    "user",
+    "uuid",
+    "uuid_v7",
+    "uuidv4",
     "uuidv7",
 });
 
 bool IsUnstable(std::string_view lower) { return std::binary_search(kUnstable.begin(), kUnstable.end(), lower); }
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -47,7 +77,8 @@ bool SameName(std::string_view a, std::string_view b) { return row::FoldName(a) 
 
 class Resolver {
  public:
-  Resolver(const catalog::Table& table, std::string_view alias, std::string_view text) : table_(table), alias_(alias), text_(text) {}
+  Resolver(const catalog::Table& table, std::string_view alias, std::string_view text)
+      : table_(table), alias_(alias), text_(text) {}
 
   Result<LiveQuery> Resolve(const duckdb::SelectNode& select) {
     for (const auto& entry : select.select_list) RETURN_IF_ERROR(AddItem(*entry));
@@ -62,12 +93,13 @@ class Resolver {
   Error Refuse(ErrorCode code, std::string message, const ParsedExpression& at, std::string hint = {}) const {
     const duckdb::optional_idx location = at.GetQueryLocation();
     Error error{code, std::move(message), std::move(hint)};
-    if (location.IsValid() && location.GetIndex() <= text_.size()) error.position = PositionOf(text_, location.GetIndex());
+    if (location.IsValid() && location.GetIndex() <= text_.size())
+      error.position = PositionOf(text_, location.GetIndex());
     return error;
   }
   Error Unstable(const std::string& name, const ParsedExpression& at) const {
-    return Refuse(ErrorCode::kUnsupported, name + " depends on time, chance or session: a live query cannot hold it", at,
-                  "Pass the value as a parameter.");
+    return Refuse(ErrorCode::kUnsupported, name + " depends on time, chance or session: a live query cannot hold it",
+                  at, "Pass the value as a parameter.");
   }
 
   Status AddItem(const ParsedExpression& entry) {
@@ -91,7 +123,8 @@ class Resolver {
   }
 
   Status AddStar(const duckdb::StarExpression& star) {
-    if (star.columns || star.expr) return Refuse(ErrorCode::kUnsupported, "COLUMNS(…) is not offered in a live query", star, "Name the columns.");
+    if (star.columns || star.expr)
+      return Refuse(ErrorCode::kUnsupported, "COLUMNS(…) is not offered in a live query", star, "Name the columns.");
     if (!star.exclude_list.empty() || !star.replace_list.empty() || !star.rename_list.empty()) {
       return Refuse(ErrorCode::kUnsupported, "* with EXCLUDE, REPLACE or RENAME is not offered in a live query", star,
                     "Name the columns: `*` follows the table when it is altered.");
@@ -116,10 +149,16 @@ class Resolver {
     ParsedExpression& at = **expression;
     switch (at.GetExpressionClass()) {
       case ExpressionClass::COLUMN_REF: return ResolveColumn(expression);
-      case ExpressionClass::SUBQUERY: return Refuse(ErrorCode::kUnsupported, "a subquery is not offered in a live query", at);
-      case ExpressionClass::WINDOW: return Refuse(ErrorCode::kUnsupported, "a window function is not offered in a live query", at);
-      case ExpressionClass::STAR: return Refuse(ErrorCode::kUnsupported, "* or COLUMNS(…) inside an expression is not offered in a live query", at);
-      case ExpressionClass::POSITIONAL_REFERENCE: return Refuse(ErrorCode::kUnsupported, "a column by its number is not offered in a live query", at, "Name the column.");
+      case ExpressionClass::SUBQUERY:
+        return Refuse(ErrorCode::kUnsupported, "a subquery is not offered in a live query", at);
+      case ExpressionClass::WINDOW:
+        return Refuse(ErrorCode::kUnsupported, "a window function is not offered in a live query", at);
+      case ExpressionClass::STAR:
+        return Refuse(ErrorCode::kUnsupported, "* or COLUMNS(…) inside an expression is not offered in a live query",
+                      at);
+      case ExpressionClass::POSITIONAL_REFERENCE:
+        return Refuse(ErrorCode::kUnsupported, "a column by its number is not offered in a live query", at,
+                      "Name the column.");
       case ExpressionClass::DEFAULT: return Refuse(ErrorCode::kInvalidSql, "DEFAULT cannot stand here", at);
       case ExpressionClass::LAMBDA: return ResolveLambda(at.Cast<duckdb::LambdaExpression>());
       case ExpressionClass::FUNCTION: {
@@ -162,7 +201,9 @@ class Resolver {
     const std::string name = column.GetColumnName();
     const std::vector<std::string> qualifiers(column.column_names.begin(), column.column_names.end() - 1);
     const bool plain = qualifiers.empty();
-    if (plain && std::any_of(lambda_names_.rbegin(), lambda_names_.rend(), [&](const std::string& known) { return SameName(known, name); })) return {};
+    if (plain && std::any_of(lambda_names_.rbegin(), lambda_names_.rend(),
+                             [&](const std::string& known) { return SameName(known, name); }))
+      return {};
     if (!NamesTable(qualifiers)) return NoSuchTable(qualifiers.back(), column);
     if (const auto ordinal = table_.schema()->FindByName(name)) {
       const row::Column& found = table_.schema()->column(*ordinal);
@@ -174,11 +215,13 @@ class Resolver {
       if (lower == system_name) return Rename(expression, ResolvedName(system));
     }
     if (lower == "_deleted") {
-      return Refuse(ErrorCode::kUnsupported, "_deleted is not offered in a live query: a deleted row is told as a delete", column);
+      return Refuse(ErrorCode::kUnsupported,
+                    "_deleted is not offered in a live query: a deleted row is told as a delete", column);
     }
     if (plain && Substitute(expression, name)) return {};
     if (plain && IsUnstable(lower)) return Unstable(lower, column);
-    return Refuse(ErrorCode::kColumnNotFound, "column " + name + " of " + table_.QualifiedName() + " does not exist", column);
+    return Refuse(ErrorCode::kColumnNotFound, "column " + name + " of " + table_.QualifiedName() + " does not exist",
+                  column);
   }
 
   Status Rename(ExpressionPtr* expression, std::string name) {
@@ -237,7 +280,29 @@ ResolvedColumn ParseResolvedName(std::string_view name) {
   return column;
 }
 
-Result<LiveQuery> ResolveLiveQuery(const duckdb::SelectNode& select, const catalog::Table& table, std::string_view alias, std::string_view text) {
+std::string LiveQueryText(const LiveQuery& query) {
+  std::string text = query.owner_name;
+  const std::function<void(const ParsedExpression&)> add_types = [&](const ParsedExpression& at) {
+    if (at.GetExpressionClass() == ExpressionClass::CONSTANT) {
+      text += "," + at.Cast<duckdb::ConstantExpression>().value.type().ToString();
+    }
+    duckdb::ParsedExpressionIterator::EnumerateChildren(at, add_types);
+  };
+  const auto add = [&](const ParsedExpression& expression) {
+    text += expression.ToString();
+    add_types(expression);
+  };
+  for (const LiveItem& item : query.items) {
+    row::AppendJsonString(item.star ? "*" : item.name, &text);
+    if (!item.star) add(*item.expression);
+  }
+  text += '\n';
+  if (query.where) add(*query.where);
+  return text;
+}
+
+Result<LiveQuery> ResolveLiveQuery(const duckdb::SelectNode& select, const catalog::Table& table,
+                                   std::string_view alias, std::string_view text) {
   return Resolver(table, alias, text).Resolve(select);
 }
 

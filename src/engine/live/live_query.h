@@ -1,7 +1,7 @@
 // A subscription's SELECT after its names are resolved: what it selects and asks, with every column by id.
 //
-// Immutable once made and shared by all versions of the subscription: binding it again to a newer schema (live_binding.h) is all
-// that an ALTER takes. Thread-safe. Sees DuckDB: private to engine/.
+// Immutable once made and shared by all versions of the subscription: binding it again to a newer schema
+// (live_binding.h) is all that an ALTER takes. Thread-safe. Sees DuckDB: private to engine/.
 #pragma once
 
 #include <memory>
@@ -43,16 +43,20 @@ struct LiveItem {
 
 struct LiveQuery {
   std::vector<LiveItem> items;
-  duckdb::unique_ptr<duckdb::ParsedExpression> where;      // resolved; nullptr: every row
-  std::vector<std::pair<ColumnId, std::string>> named;     // columns named, each once, with the name they had
-  std::string owner_name;                                  // what `_user_id` reads as; empty: NULL
+  duckdb::unique_ptr<duckdb::ParsedExpression> where;   // resolved; nullptr: every row
+  std::vector<std::pair<ColumnId, std::string>> named;  // columns named, each once, with the name they had
+  std::string owner_name;                               // what `_user_id` reads as; empty: NULL
 };
+
+// Text that is the same only for queries that are the same: names, expressions, constants and their types.
+std::string LiveQueryText(const LiveQuery& query);
 
 // Refuses by name whatever is not `SELECT list FROM one table [WHERE …]`. Errors: kUnsupported, kInvalidSql.
 Status CheckLiveShape(const duckdb::SQLStatement& statement);
 
 // Resolves the select list and WHERE of a checked statement over `table`, called `alias` in it (empty: by its name).
 // Errors: kColumnNotFound; kUnsupported for subqueries, windows, functions of time, chance or session, `_deleted`.
-Result<LiveQuery> ResolveLiveQuery(const duckdb::SelectNode& select, const catalog::Table& table, std::string_view alias, std::string_view text);
+Result<LiveQuery> ResolveLiveQuery(const duckdb::SelectNode& select, const catalog::Table& table,
+                                   std::string_view alias, std::string_view text);
 
 }  // namespace kalamdb::engine

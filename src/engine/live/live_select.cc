@@ -18,13 +18,16 @@ namespace {
 
 using ExpressionPtr = duckdb::unique_ptr<duckdb::ParsedExpression>;
 
-constexpr const char* kTableAlias = "_row";      // no column's and no table's: names cannot begin with '_'
+constexpr const char* kTableAlias = "_row";  // no column's and no table's: names cannot begin with '_'
 constexpr const char* kNewestAlias = "_newest";
 
-ExpressionPtr Column(const char* alias, const std::string& name) { return duckdb::make_uniq<duckdb::ColumnRefExpression>(name, alias); }
+ExpressionPtr Column(const char* alias, const std::string& name) {
+  return duckdb::make_uniq<duckdb::ColumnRefExpression>(name, alias);
+}
 
 duckdb::OrderByNode By(ExpressionPtr expression, bool newest_first) {
-  return {newest_first ? duckdb::OrderType::DESCENDING : duckdb::OrderType::ASCENDING, duckdb::OrderByNullType::NULLS_LAST, std::move(expression)};
+  return {newest_first ? duckdb::OrderType::DESCENDING : duckdb::OrderType::ASCENDING,
+          duckdb::OrderByNullType::NULLS_LAST, std::move(expression)};
 }
 
 // The bound query's rows as a SELECT over its table.
@@ -46,7 +49,8 @@ class SnapshotStatement {
     if (bound_.query->where) rows->where_clause = Named(*bound_.query->where);
     auto order = duckdb::make_uniq<duckdb::OrderModifier>();
     if (last_rows != 0) order->orders.push_back(By(Column(kTableAlias, "_seq"), true));
-    for (const uint16_t ordinal : schema_.key_ordinals()) order->orders.push_back(By(Column(kTableAlias, schema_.column(ordinal).name), last_rows != 0));
+    for (const uint16_t ordinal : schema_.key_ordinals())
+      order->orders.push_back(By(Column(kTableAlias, schema_.column(ordinal).name), last_rows != 0));
     rows->modifiers.push_back(std::move(order));
     auto statement = duckdb::make_uniq<duckdb::SelectStatement>();
     statement->node = last_rows == 0 ? std::move(rows) : Newest(std::move(rows), last_rows);
@@ -72,7 +76,8 @@ class SnapshotStatement {
       const ResolvedColumn column = ParseResolvedName(reference.GetColumnName());
       if (reference.IsQualified() || (!column.system && !column.stored)) return;
       const std::string alias = reference.GetAlias();
-      *expression = Column(kTableAlias, column.system ? std::string(SystemColumnName(*column.system)) : schema_.column(*schema_.FindById(*column.stored)).name);
+      *expression = Column(kTableAlias, column.system ? std::string(SystemColumnName(*column.system))
+                                                      : schema_.column(*schema_.FindById(*column.stored)).name);
       (*expression)->SetAlias(alias);
       return;
     }
@@ -82,7 +87,8 @@ class SnapshotStatement {
   // The first of the rows, in the order in which they were committed.
   duckdb::unique_ptr<duckdb::QueryNode> Newest(duckdb::unique_ptr<duckdb::SelectNode> rows, uint64_t count) const {
     auto limit = duckdb::make_uniq<duckdb::LimitModifier>();
-    limit->limit = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::BIGINT(static_cast<int64_t>(std::min<uint64_t>(count, INT64_MAX))));
+    limit->limit = duckdb::make_uniq<duckdb::ConstantExpression>(
+        duckdb::Value::BIGINT(static_cast<int64_t>(std::min<uint64_t>(count, INT64_MAX))));
     rows->modifiers.push_back(std::move(limit));
     auto inner = duckdb::make_uniq<duckdb::SelectStatement>();
     inner->node = std::move(rows);
@@ -108,7 +114,8 @@ class SnapshotStatement {
 
 class CompiledLiveSelect final : public LiveSelect {
  public:
-  CompiledLiveSelect(std::shared_ptr<const BoundLiveQuery> bound, LivePartsPtr parts) : bound_(std::move(bound)), parts_(std::move(parts)) {
+  CompiledLiveSelect(std::shared_ptr<const BoundLiveQuery> bound, LivePartsPtr parts)
+      : bound_(std::move(bound)), parts_(std::move(parts)) {
     for (const auto& [id, name] : bound_->query->named) named_.push_back(id);
   }
 
@@ -120,11 +127,14 @@ class CompiledLiveSelect final : public LiveSelect {
   const std::string& group_key() const override { return bound_->group_key; }
   std::unique_ptr<LiveEvaluator> NewEvaluator() const override { return MakeLiveEvaluator(bound_); }
 
-  Status ReadSnapshot(const storage::ReadViewPtr& view, const auth::Identity& identity, const SnapshotOptions& options, RowSink* sink) const override {
+  Status ReadSnapshot(const storage::ReadViewPtr& view, const auth::Identity& identity, const SnapshotOptions& options,
+                      RowSink* sink) const override {
     const catalog::TablePtr table = view->catalog->FindTable(bound_->table->id);
-    if (table == nullptr) return Error{ErrorCode::kTableNotFound, "table " + bound_->table->QualifiedName() + " does not exist"};
+    if (table == nullptr)
+      return Error{ErrorCode::kTableNotFound, "table " + bound_->table->QualifiedName() + " does not exist"};
     if (table->version() != bound_->table->version()) {
-      return Error{ErrorCode::kSchemaChanged, "the table " + table->QualifiedName() + " was altered while the live query was read"};
+      return Error{ErrorCode::kSchemaChanged,
+                   "the table " + table->QualifiedName() + " was altered while the live query was read"};
     }
     const auto statement = SnapshotStatement(*bound_).Build(options.last_rows);
     ExecuteContext context;

@@ -1,4 +1,5 @@
-// Live selects: what is refused, what rows look like, and that judging a row and asking for it by SELECT never disagree.
+// Live selects: what is refused, what rows look like, and that judging a row and asking for it by SELECT never
+// disagree.
 #include <chrono>
 #include <cstdlib>
 
@@ -37,8 +38,8 @@ class LiveSelectTest : public BridgeFixture {
  protected:
   void SetUp() override {
     BridgeFixture::SetUp();
-    parts_ = std::make_shared<LiveParts>(LiveParts::Services{
-        [this] { return bridge_->instance(); }, &bridge_->runner(), database_.get(), &clock_});
+    parts_ = std::make_shared<LiveParts>(
+        LiveParts::Services{[this] { return bridge_->instance(); }, &bridge_->runner(), database_.get(), &clock_});
   }
   void TearDown() override {
     parts_.reset();
@@ -46,12 +47,16 @@ class LiveSelectTest : public BridgeFixture {
   }
 
   void MakeNotes(catalog::TableKind kind = catalog::TableKind::kUser) {
-    MakeTable("notes", kind, {Column("id", Type::Of(TypeKind::kBigInt), true), Column("room", Type::Varchar(10)),
-                              Column("n", Type::Of(TypeKind::kInt)), Column("doc", Type::Of(TypeKind::kJson))});
+    MakeTable("notes", kind,
+              {Column("id", Type::Of(TypeKind::kBigInt), true), Column("room", Type::Varchar(10)),
+               Column("n", Type::Of(TypeKind::kInt)), Column("doc", Type::Of(TypeKind::kJson))});
   }
 
-  Result<LiveSelectPtr> Compile(const std::string& sql, std::vector<row::JsonParam> params = {}) { return CompileAs(alice_, sql, std::move(params)); }
-  Result<LiveSelectPtr> CompileAs(const auth::Identity& who, const std::string& sql, std::vector<row::JsonParam> params = {}) {
+  Result<LiveSelectPtr> Compile(const std::string& sql, std::vector<row::JsonParam> params = {}) {
+    return CompileAs(alice_, sql, std::move(params));
+  }
+  Result<LiveSelectPtr> CompileAs(const auth::Identity& who, const std::string& sql,
+                                  std::vector<row::JsonParam> params = {}) {
     ExecuteContext context;
     context.identity = who;
     context.params = &params;
@@ -89,7 +94,8 @@ class LiveSelectTest : public BridgeFixture {
     for (size_t i = 0; i < rows.size(); ++i) {
       if (!matched[i]) continue;
       if (!json.empty()) json.push_back('\n');
-      if (const Status written = evaluator->AppendRow(rows[i], &json); !written.ok()) return "ERROR " + written.error().message;
+      if (const Status written = evaluator->AppendRow(rows[i], &json); !written.ok())
+        return "ERROR " + written.error().message;
     }
     return json;
   }
@@ -112,12 +118,14 @@ class LiveSelectTest : public BridgeFixture {
 
 std::string Names(const LiveSelect& select) {
   std::string names;
-  for (const LiveColumn& column : select.columns()) names += (names.empty() ? "" : " ") + column.name + ":" + column.data_type_json + (column.primary_key ? "*" : "");
+  for (const LiveColumn& column : select.columns())
+    names += (names.empty() ? "" : " ") + column.name + ":" + column.data_type_json + (column.primary_key ? "*" : "");
   return names;
 }
 
 std::string Strip(std::string json) {  // sequences differ from run to run
-  for (size_t at = json.find(",\"_seq\":\""); at != std::string::npos; at = json.find(",\"_seq\":\"")) json.erase(at, json.find('"', at + 9) + 1 - at);
+  for (size_t at = json.find(",\"_seq\":\""); at != std::string::npos; at = json.find(",\"_seq\":\""))
+    json.erase(at, json.find('"', at + 9) + 1 - at);
   return json;
 }
 
@@ -126,29 +134,39 @@ row::JsonParam Number(std::string text) { return {row::JsonParam::Kind::kInteger
 
 TEST_F(LiveSelectTest, RowsAreTheSnapshotsRows) {
   MakeNotes();
-  ASSERT_EQ(Sql("INSERT INTO notes VALUES (2, 'b', 20, '{\"k\":[1,2]}'), (1, 'a', NULL, NULL), (3, 'a', -5, '7')"), "3");
-  EXPECT_EQ(Strip(Both("SELECT * FROM notes WHERE room = 'a'")),
-            "{\"id\":\"1\",\"room\":\"a\",\"n\":null,\"doc\":null}\n{\"id\":\"3\",\"room\":\"a\",\"n\":-5,\"doc\":\"7\"}");
+  ASSERT_EQ(Sql("INSERT INTO notes VALUES (2, 'b', 20, '{\"k\":[1,2]}'), (1, 'a', NULL, NULL), (3, 'a', -5, '7')"),
+            "3");
+  EXPECT_EQ(
+      Strip(Both("SELECT * FROM notes WHERE room = 'a'")),
+      "{\"id\":\"1\",\"room\":\"a\",\"n\":null,\"doc\":null}\n{\"id\":\"3\",\"room\":\"a\",\"n\":-5,\"doc\":\"7\"}");
   EXPECT_EQ(Strip(Both("SELECT upper(x.room) AS up, n * 2, 'c' AS c FROM notes AS x WHERE x.n > 0")),
             "{\"up\":\"B\",\"(n * 2)\":40,\"c\":\"c\",\"id\":\"2\"}");
-  EXPECT_EQ(Strip(Both("SELECT n + 1 AS m, m * 2 AS k, \"default\".notes.id FROM \"default\".notes WHERE k > 10")), "{\"m\":21,\"k\":42,\"id\":\"2\"}");
-  EXPECT_EQ(Strip(Both("SELECT id, doc->>'$.k[1]' AS second, doc->'$.k' AS k FROM notes WHERE (doc->'$.k') IS NOT NULL")),
-            "{\"id\":\"2\",\"second\":\"2\",\"k\":\"[1,2]\"}");
-  EXPECT_EQ(Strip(Both("SELECT id, list_transform([n, 1], lambda v: v + id) AS l FROM notes WHERE n = 20")), "{\"id\":\"2\",\"l\":[\"22\",\"3\"]}");
-  EXPECT_EQ(Strip(Both("SELECT _user_id, _version, n FROM notes WHERE _user_id = 'alice' AND n IN (20, 21, 22, 23, 24, 25)")),
-            "{\"_user_id\":\"alice\",\"_version\":1,\"n\":20,\"id\":\"2\"}");
-  EXPECT_NE(Both("SELECT _seq, _updated, id FROM notes WHERE _seq > 0 AND id = 1").find("\"_updated\":"), std::string::npos);
+  EXPECT_EQ(Strip(Both("SELECT n + 1 AS m, m * 2 AS k, \"default\".notes.id FROM \"default\".notes WHERE k > 10")),
+            "{\"m\":21,\"k\":42,\"id\":\"2\"}");
+  EXPECT_EQ(
+      Strip(Both("SELECT id, doc->>'$.k[1]' AS second, doc->'$.k' AS k FROM notes WHERE (doc->'$.k') IS NOT NULL")),
+      "{\"id\":\"2\",\"second\":\"2\",\"k\":\"[1,2]\"}");
+  EXPECT_EQ(Strip(Both("SELECT id, list_transform([n, 1], lambda v: v + id) AS l FROM notes WHERE n = 20")),
+            "{\"id\":\"2\",\"l\":[\"22\",\"3\"]}");
+  EXPECT_EQ(
+      Strip(Both("SELECT _user_id, _version, n FROM notes WHERE _user_id = 'alice' AND n IN (20, 21, 22, 23, 24, 25)")),
+      "{\"_user_id\":\"alice\",\"_version\":1,\"n\":20,\"id\":\"2\"}");
+  EXPECT_NE(Both("SELECT _seq, _updated, id FROM notes WHERE _seq > 0 AND id = 1").find("\"_updated\":"),
+            std::string::npos);
   EXPECT_EQ(Strip(Both("SELECT id FROM notes WHERE NULL")), "");
   EXPECT_EQ(Strip(Both("SELECT id FROM notes WHERE n = NULL OR n IS NULL")), "{\"id\":\"1\"}");
-  EXPECT_EQ(Strip(Snapshot(*Must("SELECT id FROM notes"), 2)), "{\"id\":\"2\"}\n{\"id\":\"3\"}") << "one commit: ties by key";
+  EXPECT_EQ(Strip(Snapshot(*Must("SELECT id FROM notes"), 2)), "{\"id\":\"2\"}\n{\"id\":\"3\"}")
+      << "one commit: ties by key";
   ASSERT_EQ(Sql("UPDATE notes SET n = 0 WHERE id = 1"), "1");
-  EXPECT_EQ(Strip(Snapshot(*Must("SELECT n AS id2, id AS k FROM notes"), 2)), "{\"id2\":-5,\"k\":\"3\"}\n{\"id2\":0,\"k\":\"1\"}");
+  EXPECT_EQ(Strip(Snapshot(*Must("SELECT n AS id2, id AS k FROM notes"), 2)),
+            "{\"id2\":-5,\"k\":\"3\"}\n{\"id2\":0,\"k\":\"1\"}");
 }
 
 TEST_F(LiveSelectTest, SchemaOfTheAck) {
   MakeNotes();
   EXPECT_EQ(Names(*Must("SELECT * FROM notes")), "id:\"BigInt\"* room:\"Text\" n:\"Int\" doc:\"Json\"");
-  EXPECT_EQ(Names(*Must("SELECT ROOM AS r, n / 2 AS half, _seq FROM notes")), "r:\"Text\" half:\"Double\" _seq:\"BigInt\" id:\"BigInt\"*");
+  EXPECT_EQ(Names(*Must("SELECT ROOM AS r, n / 2 AS half, _seq FROM notes")),
+            "r:\"Text\" half:\"Double\" _seq:\"BigInt\" id:\"BigInt\"*");
   const auto select = Must("SELECT n AS x FROM notes WHERE room = 'a' AND n > 3 AND id = '5'");
   EXPECT_EQ(select->named_columns(), (std::vector<ColumnId>{ColumnId(3), ColumnId(2), ColumnId(1)}));
   ASSERT_EQ(select->equalities().size(), 2u);
@@ -161,7 +179,9 @@ TEST_F(LiveSelectTest, SchemaOfTheAck) {
 
 TEST_F(LiveSelectTest, GroupsAreTheSameQuestion) {
   MakeNotes();
-  const auto key = [&](const std::string& sql, std::vector<row::JsonParam> params = {}) { return Must(sql, std::move(params))->group_key(); };
+  const auto key = [&](const std::string& sql, std::vector<row::JsonParam> params = {}) {
+    return Must(sql, std::move(params))->group_key();
+  };
   EXPECT_EQ(key("SELECT * FROM notes WHERE n > 5"), key("select  * from notes N where N.n > $1", {Number("5")}));
   EXPECT_EQ(key("SELECT * FROM notes WHERE room = 'a'"), key("SELECT * FROM notes WHERE 'a' = room"));
   EXPECT_NE(key("SELECT * FROM notes WHERE n > 5"), key("SELECT * FROM notes WHERE n > 6"));
@@ -177,7 +197,8 @@ TEST_F(LiveSelectTest, Parameters) {
   EXPECT_EQ(Strip(Both("SELECT id FROM notes WHERE id = $1", {Text("2")})), "{\"id\":\"2\"}");
   EXPECT_EQ(Strip(Both("SELECT id, $1 AS p FROM notes WHERE id = 1", {Number("7")})), "{\"id\":\"1\",\"p\":\"7\"}");
   EXPECT_EQ(Refusal("SELECT id FROM notes WHERE n = $2", {Number("7")}), "INVALID_PARAMETER parameter $2 is missing");
-  EXPECT_NE(Refusal("SELECT id FROM notes WHERE n = $1", {Text("seven")}).find("INVALID_PARAMETER parameter $1:"), std::string::npos);
+  EXPECT_NE(Refusal("SELECT id FROM notes WHERE n = $1", {Text("seven")}).find("INVALID_PARAMETER parameter $1:"),
+            std::string::npos);
 }
 
 TEST_F(LiveSelectTest, Refusals) {
@@ -240,10 +261,13 @@ TEST_F(LiveSelectTest, Refusals) {
 
 TEST_F(LiveSelectTest, FirstFailingRowEndsIt) {
   MakeNotes();
-  ASSERT_EQ(Sql("INSERT INTO notes VALUES (1, '5', 1, NULL), (2, 'two', 1, NULL), (3, 'three', 1, NULL), (4, 'four', 2, NULL)"), "4");
+  ASSERT_EQ(Sql("INSERT INTO notes VALUES (1, '5', 1, NULL), (2, 'two', 1, NULL), (3, 'three', 1, NULL), (4, 'four', "
+                "2, NULL)"),
+            "4");
   EXPECT_EQ(Live(*Must("SELECT id FROM notes WHERE room::INT > 3")), "ERROR Could not convert string 'two' to INT32");
   EXPECT_EQ(Strip(Live(*Must("SELECT id FROM notes WHERE n = 1 AND id < 2 AND room::INT > 3"))), "{\"id\":\"1\"}");
-  EXPECT_EQ(Live(*Must("SELECT id, room::INT AS r FROM notes WHERE id = 4")), "ERROR Could not convert string 'four' to INT32");
+  EXPECT_EQ(Live(*Must("SELECT id, room::INT AS r FROM notes WHERE id = 4")),
+            "ERROR Could not convert string 'four' to INT32");
   const auto rows = RawRows("notes");
   const std::string_view bad = rows[1];
   std::vector<bool> matched;
@@ -277,7 +301,8 @@ TEST_F(LiveSelectTest, AnotherVersionOfTheTable) {
   AlterAction add{.kind = AlterAction::Kind::kAddColumn, .column = "extra", .type = Type::Of(TypeKind::kText)};
   add.default_sql = "'x'";
   add.default_value = row::Value::String("x");
-  Alter("notes", {add, {.kind = AlterAction::Kind::kRenameColumn, .column = "n", .new_name = "amount"},
+  Alter("notes", {add,
+                  {.kind = AlterAction::Kind::kRenameColumn, .column = "n", .new_name = "amount"},
                   {.kind = AlterAction::Kind::kSetType, .column = "amount", .type = Type::Of(TypeKind::kBigInt)}});
   ASSERT_EQ(Sql("INSERT INTO notes VALUES (3, 'a', 5, NULL, 'y')"), "1");
   const auto star2 = *Rebound(star);
@@ -286,8 +311,9 @@ TEST_F(LiveSelectTest, AnotherVersionOfTheTable) {
   EXPECT_EQ(star2->columns()[1].initial_default_json, "null");
   EXPECT_NE(star2->group_key(), star->group_key());
   ASSERT_EQ(star2->equalities().size(), 1u) << "the constant has become a BIGINT";
-  EXPECT_EQ(Strip(Live(*star2)), "{\"id\":\"1\",\"room\":\"a\",\"amount\":\"5\",\"doc\":null,\"extra\":\"x\"}\n"
-                                 "{\"id\":\"3\",\"room\":\"a\",\"amount\":\"5\",\"doc\":null,\"extra\":\"y\"}");
+  EXPECT_EQ(Strip(Live(*star2)),
+            "{\"id\":\"1\",\"room\":\"a\",\"amount\":\"5\",\"doc\":null,\"extra\":\"x\"}\n"
+            "{\"id\":\"3\",\"room\":\"a\",\"amount\":\"5\",\"doc\":null,\"extra\":\"y\"}");
   EXPECT_EQ(Snapshot(*star2), Live(*star2));
   const auto named2 = *Rebound(named);
   EXPECT_EQ(Names(*named2), "n:\"BigInt\" m:\"BigInt\" id:\"BigInt\"*") << "a named column keeps its name";
@@ -309,10 +335,14 @@ TEST_F(LiveSelectTest, AnotherVersionOfTheTable) {
 }
 
 TEST_F(LiveSelectTest, SwappedNamesKeepTheirMeaning) {
-  MakeTable("t", catalog::TableKind::kShared, {Column("id", Type::Of(TypeKind::kInt), true), Column("a", Type::Of(TypeKind::kInt)), Column("b", Type::Of(TypeKind::kInt))});
+  MakeTable("t", catalog::TableKind::kShared,
+            {Column("id", Type::Of(TypeKind::kInt), true), Column("a", Type::Of(TypeKind::kInt)),
+             Column("b", Type::Of(TypeKind::kInt))});
   ASSERT_EQ(Sql("INSERT INTO t VALUES (1, 10, 20)"), "1");
   const auto select = Must("SELECT a FROM t WHERE a = 10 AND b > 15");
-  const auto rename = [](std::string from, std::string to) { return AlterAction{.kind = AlterAction::Kind::kRenameColumn, .column = std::move(from), .new_name = std::move(to)}; };
+  const auto rename = [](std::string from, std::string to) {
+    return AlterAction{.kind = AlterAction::Kind::kRenameColumn, .column = std::move(from), .new_name = std::move(to)};
+  };
   Alter("t", {rename("a", "c"), rename("b", "a"), rename("c", "b")});
   const auto swapped = *Rebound(select);
   EXPECT_EQ(Strip(Live(*swapped)), "{\"a\":10,\"id\":1}");
@@ -325,9 +355,12 @@ class LivePredicates : public LiveSelectTest {
   std::string Maybe(const std::string& text) { return random_.Below(6) == 0 ? "NULL" : text; }
   std::string Below(uint64_t bound) { return std::to_string(random_.Below(bound)); }
   std::string RandomRow(int id, bool with_extra) {
-    std::string sql = "(" + std::to_string(id) + ", " + Maybe(Below(30)) + ", " + Maybe("'v" + Below(12) + "'") + ", " + Maybe(Below(100) + ".5") + ", " +
-                      Maybe(Below(20)) + ", " + Maybe("DATE '2024-01-01' + " + Below(60)) + ", " + Maybe("TIMESTAMP '2024-01-01' + INTERVAL (" + Below(9'000) + ") MINUTE") + ", " +
-                      Maybe(Below(2) == "0" ? "true" : "false") + ", " + Maybe(Below(50) + ".25") + ", " + Maybe("'{\"k\":" + Below(5) + "}'");
+    std::string sql = "(" + std::to_string(id) + ", " + Maybe(Below(30)) + ", " + Maybe("'v" + Below(12) + "'") + ", " +
+                      Maybe(Below(100) + ".5") + ", " + Maybe(Below(20)) + ", " +
+                      Maybe("DATE '2024-01-01' + " + Below(60)) + ", " +
+                      Maybe("TIMESTAMP '2024-01-01' + INTERVAL (" + Below(9'000) + ") MINUTE") + ", " +
+                      Maybe(Below(2) == "0" ? "true" : "false") + ", " + Maybe(Below(50) + ".25") + ", " +
+                      Maybe("'{\"k\":" + Below(5) + "}'");
     if (with_extra) sql += ", " + Maybe("'e" + Below(3) + "'");
     return sql + ")";
   }
@@ -371,26 +404,89 @@ class LivePredicates : public LiveSelectTest {
   duckdb::Connection native_{native_database_};
 };
 
-constexpr const char* kPredicates[] = {
-    "a = 5", "5 = a", "a <> 5", "a > 10 AND a <= 20", "a BETWEEN 3 AND 7", "a NOT BETWEEN 3 AND 7", "a IN (1, 2, 3)", "a NOT IN (1, 2, NULL)",
-    "a IN (1, 2, 3, 4, 5, 6, 7)", "a IS NULL", "a IS NOT NULL", "a = NULL", "a IS DISTINCT FROM 5", "NOT (a > 10)", "a = '7'", "a = 7.0", "a > 7.5",
-    "a % 3 = 1", "a + s > 20", "abs(a - 15) < 4", "a::VARCHAR LIKE '1%'", "a = 5 OR b = 'v3'", "a = 5 AND b = 'v3'", "b = 'v3'", "b LIKE 'v1%'",
-    "b ILIKE 'V1_'", "b SIMILAR TO 'v[0-4]'", "lower(b) = 'v7'", "length(b) = 3", "b || 'x' = 'v2x'", "b > 'v5'", "substr(b, 2)::INT > 6",
-    "regexp_matches(b, '^v1?$')", "b IN ('v1', 'v2')", "starts_with(b, 'v1')", "d = 10.5", "d > 50 AND d < 60", "round(d) % 2 = 0", "d::INT = a", "s = 3",
-    "s = 100000", "s < a", "coalesce(a, s, 0) > 12", "greatest(a, s) = a", "dt = DATE '2024-01-15'", "dt > '2024-02-01'", "dt = TIMESTAMP '2024-01-15 00:00:00'",
-    "month(dt) = 2", "dt + INTERVAL 3 DAY > DATE '2024-02-10'", "ts >= TIMESTAMP '2024-01-03' AND ts < '2024-01-05'", "date_trunc('day', ts) = DATE '2024-01-02'",
-    "extract(hour FROM ts) < 6", "flag", "NOT flag", "flag IS NOT TRUE", "flag = (a > 10)", "m = 3.25", "m > 10 AND m * 2 < 60.5", "doc->>'$.k' = '3'",
-    "(doc->'$.k')::INT > 2", "json_extract(doc, '$.k') IS NULL", "CASE WHEN a > 10 THEN b = 'v1' ELSE s > 5 END", "a > 3 AND (b = 'v1' OR (s < 9 AND d > 20))",
-    "nullif(a, 5) IS NULL", "true", "1 = 0", "id % 2 = 0 AND id > 20", "list_contains([a, s], 5)", "a = 5 AND a = 6", "(a, s) = (5, 3)"};
+constexpr const char* kPredicates[] = {"a = 5",
+                                       "5 = a",
+                                       "a <> 5",
+                                       "a > 10 AND a <= 20",
+                                       "a BETWEEN 3 AND 7",
+                                       "a NOT BETWEEN 3 AND 7",
+                                       "a IN (1, 2, 3)",
+                                       "a NOT IN (1, 2, NULL)",
+                                       "a IN (1, 2, 3, 4, 5, 6, 7)",
+                                       "a IS NULL",
+                                       "a IS NOT NULL",
+                                       "a = NULL",
+                                       "a IS DISTINCT FROM 5",
+                                       "NOT (a > 10)",
+                                       "a = '7'",
+                                       "a = 7.0",
+                                       "a > 7.5",
+                                       "a % 3 = 1",
+                                       "a + s > 20",
+                                       "abs(a - 15) < 4",
+                                       "a::VARCHAR LIKE '1%'",
+                                       "a = 5 OR b = 'v3'",
+                                       "a = 5 AND b = 'v3'",
+                                       "b = 'v3'",
+                                       "b LIKE 'v1%'",
+                                       "b ILIKE 'V1_'",
+                                       "b SIMILAR TO 'v[0-4]'",
+                                       "lower(b) = 'v7'",
+                                       "length(b) = 3",
+                                       "b || 'x' = 'v2x'",
+                                       "b > 'v5'",
+                                       "substr(b, 2)::INT > 6",
+                                       "regexp_matches(b, '^v1?$')",
+                                       "b IN ('v1', 'v2')",
+                                       "starts_with(b, 'v1')",
+                                       "d = 10.5",
+                                       "d > 50 AND d < 60",
+                                       "round(d) % 2 = 0",
+                                       "d::INT = a",
+                                       "s = 3",
+                                       "s = 100000",
+                                       "s < a",
+                                       "coalesce(a, s, 0) > 12",
+                                       "greatest(a, s) = a",
+                                       "dt = DATE '2024-01-15'",
+                                       "dt > '2024-02-01'",
+                                       "dt = TIMESTAMP '2024-01-15 00:00:00'",
+                                       "month(dt) = 2",
+                                       "dt + INTERVAL 3 DAY > DATE '2024-02-10'",
+                                       "ts >= TIMESTAMP '2024-01-03' AND ts < '2024-01-05'",
+                                       "date_trunc('day', ts) = DATE '2024-01-02'",
+                                       "extract(hour FROM ts) < 6",
+                                       "flag",
+                                       "NOT flag",
+                                       "flag IS NOT TRUE",
+                                       "flag = (a > 10)",
+                                       "m = 3.25",
+                                       "m > 10 AND m * 2 < 60.5",
+                                       "doc->>'$.k' = '3'",
+                                       "(doc->'$.k')::INT > 2",
+                                       "json_extract(doc, '$.k') IS NULL",
+                                       "CASE WHEN a > 10 THEN b = 'v1' ELSE s > 5 END",
+                                       "a > 3 AND (b = 'v1' OR (s < 9 AND d > 20))",
+                                       "nullif(a, 5) IS NULL",
+                                       "true",
+                                       "1 = 0",
+                                       "id % 2 = 0 AND id > 20",
+                                       "list_contains([a, s], 5)",
+                                       "a = 5 AND a = 6",
+                                       "(a, s) = (5, 3)"};
 
 TEST_F(LivePredicates, AgreeWithTheEngineOnRowsOfAllVersions) {
   SCOPED_TRACE("seed " + std::to_string(Seed()));
   MakeTable("t", catalog::TableKind::kUser,
-            {Column("id", Type::Of(TypeKind::kInt), true), Column("a", Type::Of(TypeKind::kInt)), Column("b", Type::Of(TypeKind::kText)), Column("d", Type::Of(TypeKind::kDouble)),
-             Column("s", Type::Of(TypeKind::kSmallInt)), Column("dt", Type::Of(TypeKind::kDate)), Column("ts", Type::Of(TypeKind::kTimestamp)),
-             Column("flag", Type::Of(TypeKind::kBoolean)), Column("m", Type::Decimal(8, 2)), Column("doc", Type::Of(TypeKind::kJson))});
+            {Column("id", Type::Of(TypeKind::kInt), true), Column("a", Type::Of(TypeKind::kInt)),
+             Column("b", Type::Of(TypeKind::kText)), Column("d", Type::Of(TypeKind::kDouble)),
+             Column("s", Type::Of(TypeKind::kSmallInt)), Column("dt", Type::Of(TypeKind::kDate)),
+             Column("ts", Type::Of(TypeKind::kTimestamp)), Column("flag", Type::Of(TypeKind::kBoolean)),
+             Column("m", Type::Decimal(8, 2)), Column("doc", Type::Of(TypeKind::kJson))});
   Native("SET TimeZone = 'UTC'");
-  Native("CREATE TABLE t (id INT PRIMARY KEY, a INT, b VARCHAR, d DOUBLE, s SMALLINT, dt DATE, ts TIMESTAMP, flag BOOLEAN, m DECIMAL(8,2), doc JSON)");
+  Native(
+      "CREATE TABLE t (id INT PRIMARY KEY, a INT, b VARCHAR, d DOUBLE, s SMALLINT, dt DATE, ts TIMESTAMP, flag "
+      "BOOLEAN, m DECIMAL(8,2), doc JSON)");
   InsertBoth(1, 150, false);
   const auto compare = [&](std::initializer_list<const char*> more) {
     size_t found = 0;
@@ -410,7 +506,8 @@ TEST_F(LivePredicates, AgreeWithTheEngineOnRowsOfAllVersions) {
   AlterAction add{.kind = AlterAction::Kind::kAddColumn, .column = "extra", .type = Type::Of(TypeKind::kText)};
   add.default_sql = "'e1'";
   add.default_value = row::Value::String("e1");
-  Alter("t", {add, {.kind = AlterAction::Kind::kSetType, .column = "a", .type = Type::Of(TypeKind::kBigInt)},
+  Alter("t", {add,
+              {.kind = AlterAction::Kind::kSetType, .column = "a", .type = Type::Of(TypeKind::kBigInt)},
               {.kind = AlterAction::Kind::kSetType, .column = "s", .type = Type::Of(TypeKind::kInt)}});
   Native("ALTER TABLE t ADD COLUMN extra VARCHAR DEFAULT 'e1'");
   InsertBoth(151, 100, true);
@@ -441,7 +538,8 @@ TEST_F(LiveSelectTest, EqualityAndPlainColumnsStayOffTheEngine) {
   }
   const double nanoseconds = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count();
   RecordProperty("nanoseconds_a_row", std::to_string(nanoseconds / (kRounds * 1'000.0)));
-  EXPECT_LT(nanoseconds / (kRounds * 1'000.0), 20'000.0) << "a row costs tens of microseconds: something went through the engine";
+  EXPECT_LT(nanoseconds / (kRounds * 1'000.0), 20'000.0)
+      << "a row costs tens of microseconds: something went through the engine";
 }
 
 }  // namespace

@@ -51,7 +51,8 @@ Status CheckFrom(const duckdb::TableRef& from) {
 Status CheckLiveShape(const duckdb::SQLStatement& statement) {
   if (statement.type != duckdb::StatementType::SELECT_STATEMENT) return NotLive("a statement that is no SELECT");
   const duckdb::QueryNode& node = *statement.Cast<duckdb::SelectStatement>().node;
-  if (!node.cte_map.map.empty() || node.type == QueryNodeType::CTE_NODE || node.type == QueryNodeType::RECURSIVE_CTE_NODE) {
+  if (!node.cte_map.map.empty() || node.type == QueryNodeType::CTE_NODE ||
+      node.type == QueryNodeType::RECURSIVE_CTE_NODE) {
     return NotLive("WITH");
   }
   if (node.type != QueryNodeType::SELECT_NODE) return NotLive("UNION, INTERSECT or EXCEPT");
