@@ -186,6 +186,11 @@ TEST_F(LiveSelectTest, GroupsAreTheSameQuestion) {
   EXPECT_EQ(key("SELECT * FROM notes WHERE room = 'a'"), key("SELECT * FROM notes WHERE 'a' = room"));
   EXPECT_NE(key("SELECT * FROM notes WHERE n > 5"), key("SELECT * FROM notes WHERE n > 6"));
   EXPECT_NE(key("SELECT id FROM notes"), key("SELECT * FROM notes"));
+  EXPECT_NE(key("SELECT id, room, n, doc FROM notes"), key("SELECT * FROM notes")) << "an ALTER parts them";
+  EXPECT_NE(key("SELECT room, id FROM notes"), key("SELECT room FROM notes"));
+  const LiveSelectPtr first = Must("SELECT room FROM notes WHERE n > $1", {Number("5")});
+  EXPECT_EQ(Must("SELECT room FROM notes  WHERE n > $1", {Number("5")}), first) << "equal ones are one object";
+  EXPECT_NE(Must("SELECT room FROM notes WHERE n > $1", {Number("6")}), first);
   EXPECT_NE(key("SELECT id, n AS a FROM notes"), key("SELECT id, n AS b FROM notes"));
   EXPECT_NE(key("SELECT 1 AS a FROM notes"), key("SELECT 1::BIGINT AS a FROM notes"));
 }
@@ -274,6 +279,27 @@ TEST_F(LiveSelectTest, FirstFailingRowEndsIt) {
   const Status judged = Must("SELECT id FROM notes WHERE room::INT > 3")->NewEvaluator()->Match({&bad, 1}, &matched);
   ASSERT_FALSE(judged.ok());
   EXPECT_EQ(judged.error().code, ErrorCode::kTypeMismatch);
+}
+
+TEST_F(LiveSelectTest, ManyEvaluatorsShareTheMemoryOfExecutors) {
+  MakeNotes();
+  ASSERT_EQ(Sql("INSERT INTO notes VALUES (1, 'a', 1, NULL), (2, 'B', 2, NULL)"), "2");
+  const auto rows = RawRows("notes");
+  const std::vector<std::string_view> views(rows.begin(), rows.end());
+  const auto select =
+      Must("SELECT upper(room) AS u, n * 2 + 1 AS m FROM notes WHERE lower(trim(room)) || 'x' = 'bx' AND n % 5 = 2");
+  std::vector<std::unique_ptr<LiveEvaluator>> evaluators;  // more than kKeptExecutorBytes holds
+  for (size_t i = 0; i < kKeptExecutorBytes / (4u * STANDARD_VECTOR_SIZE * 16); ++i) {
+    evaluators.push_back(select->NewEvaluator());
+    for (int again = 0; again < 2; ++again) {
+      std::vector<bool> matched;
+      ASSERT_TRUE(evaluators.back()->Match(views, &matched).ok());
+      ASSERT_EQ(matched, (std::vector<bool>{false, true}));
+      std::string json;
+      ASSERT_TRUE(evaluators.back()->AppendRow(rows[1], &json).ok());
+      ASSERT_EQ(Strip(json), "{\"u\":\"B\",\"m\":5,\"id\":\"2\"}");
+    }
+  }
 }
 
 TEST_F(LiveSelectTest, OldValues) {
