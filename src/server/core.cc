@@ -59,4 +59,25 @@ void Core::Release(const std::string& address) {
   if (it != by_address_.end() && --it->second == 0) by_address_.erase(it);
 }
 
+void Core::SessionBegan() {
+  websocket_connections.Add();
+  MutexLock lock(mutex_);
+  ++sessions_;
+}
+
+void Core::SessionEnded() {
+  websocket_connections.Subtract();
+  MutexLock lock(mutex_);
+  --sessions_;
+  session_ended_.NotifyAll();
+}
+
+void Core::WaitForSessions(Micros longest) {
+  const Micros end = clock->MonotonicMicros() + longest;
+  MutexLock lock(mutex_);
+  for (Micros now = clock->MonotonicMicros(); sessions_ > 0 && now < end; now = clock->MonotonicMicros()) {
+    session_ended_.WaitFor(mutex_, end - now);
+  }
+}
+
 }  // namespace kalamdb::server

@@ -58,10 +58,17 @@ struct Core {
   bool Admit(const std::string& address);
   void Release(const std::string& address);
 
+  // Sessions of sockets, so that a stop can wait until their close frames were answered.
+  void SessionBegan() EXCLUDES(mutex_);
+  void SessionEnded() EXCLUDES(mutex_);
+  void WaitForSessions(Micros longest) EXCLUDES(mutex_);
+
  private:
   std::atomic<uint32_t> open_{0};
   Mutex mutex_;
   std::map<std::string, uint32_t> by_address_ GUARDED_BY(mutex_);
+  CondVar session_ended_;
+  size_t sessions_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace kalamdb::server

@@ -238,7 +238,7 @@ Action Routes::StartUpgrade(HttpConnection* connection, HttpRequest& request, st
 void Routes::Upgrade(std::unique_ptr<Socket> socket, const HttpRequest& request, const Peer& peer, std::string out,
                      std::string_view input) {
   core_->http_connections.Subtract();
-  core_->websocket_connections.Add();
+  core_->SessionBegan();
   std::string token;
   auth::Identity identity;
   if (request.Has(HttpHeader::kAuthorization)) {

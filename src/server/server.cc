@@ -18,6 +18,8 @@ namespace kalamdb::server {
 
 namespace {
 
+constexpr Micros kStopMicros = 2 * kMicrosPerSecond;  // for sockets to answer the close frame of a drain
+
 class TcpServer final : public Server {
  public:
   TcpServer(ServerOptions options, std::string version, const Clock* clock, Metrics* metrics, Logger* logger,
@@ -59,6 +61,7 @@ class TcpServer final : public Server {
   }
 
   void Stop() override {
+    if (core_.phase == Phase::kDraining) core_.WaitForSessions(kStopMicros);
     for (const std::unique_ptr<IoThread>& thread : threads_) thread->Stop();
     core_.slow.Stop();
   }

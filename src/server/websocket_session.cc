@@ -224,7 +224,7 @@ void WebSocketSession::End() {
   home_->sessions[slot_] = home_->sessions.back();
   home_->sessions[slot_]->slot_ = slot_;
   home_->sessions.pop_back();
-  core_->websocket_connections.Subtract();
+  core_->SessionEnded();
   core_->Release(peer_.address);
 }
 
