@@ -19,7 +19,7 @@ import time
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BIN = os.path.join(ROOT, "build", "release", "bin")
+BIN = os.path.join(ROOT, "build", os.environ.get("KALAM_PRESET", "release"), "bin")
 POSTGRES_BIN = "/usr/lib/postgresql/15/bin"
 PASSWORD = "bench-root-Pa55phrase"
 
