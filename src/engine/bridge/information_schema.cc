@@ -37,6 +37,19 @@ VirtualTable Schemata() {
   return table;
 }
 
+// A view shows itself to those who may read all that it reads. Views over views end: none reads itself.
+bool MayReadAllOf(const auth::Identity& caller, const catalog::Snapshot& snapshot, const catalog::View& view) {
+  for (const auto& [id, columns] : view.depends_on_tables) {
+    const auto table = snapshot.FindTable(id);
+    if (table == nullptr || !CanRead(caller, *table)) return false;
+  }
+  for (const uint32_t id : view.depends_on_views) {
+    const auto below = snapshot.FindView(id);
+    if (below == nullptr || !MayReadAllOf(caller, snapshot, *below)) return false;
+  }
+  return true;
+}
+
 VirtualTable Tables() {
   VirtualTable table;
   table.schema_name = kSchema;
@@ -47,6 +60,10 @@ VirtualTable Tables() {
     for (const auto& found : view->catalog->Tables("")) {
       if (!CanRead(caller, *found)) continue;
       emit({Value::String(kCatalog), Value::String(found->namespace_name), Value::String(found->name), Value::String("BASE TABLE")});
+    }
+    for (const auto& found : view->catalog->Views("")) {
+      if (!MayReadAllOf(caller, *view->catalog, *found)) continue;
+      emit({Value::String(kCatalog), Value::String(found->namespace_name), Value::String(found->name), Value::String("VIEW")});
     }
     return {};
   };
