@@ -47,8 +47,8 @@ std::string EnvelopeEnd(const ReplyOutcome& outcome) {
 
 class JsonReply final : public ReplyWriter {
  public:
-  JsonReply(std::shared_ptr<ReplyStream> stream, SpoolOptions spool)
-      : stream_(std::move(stream)), spool_(std::move(spool)) {}
+  JsonReply(std::shared_ptr<ReplyStream> stream, SpoolOptions spool, const Clock* clock, Micros write_limit)
+      : stream_(std::move(stream)), spool_(std::move(spool)), clock_(clock), write_limit_(write_limit) {}
 
   Status OnSchema(const engine::ResultSchema& schema) override {
     RETURN_IF_ERROR(spool_.Truncate(mark_));
@@ -101,12 +101,13 @@ class JsonReply final : public ReplyWriter {
       return;
     }
     stream_->Begin(HeadOf(outcome, kJsonType));
+    const Micros until = clock_->MonotonicMicros() + write_limit_;
     bool open = stream_->Write(std::move(body));
     for (uint64_t at = 0; open && at < spool_.size(); at += kStreamChunkBytes) {
       std::string chunk;
       const Status read = spool_.Read(at, std::min<uint64_t>(kStreamChunkBytes, spool_.size() - at), &chunk);
-      if (!read.ok()) break;  // the body ends in the middle: the client sees that it is not whole
-      open = stream_->Write(std::move(chunk));
+      // Otherwise the body ends in the middle, and the client sees that it is not whole.
+      open = read.ok() && clock_->MonotonicMicros() < until && stream_->Write(std::move(chunk));
     }
     if (open) stream_->Write(EnvelopeEnd(outcome));
     stream_->End();
@@ -120,6 +121,8 @@ class JsonReply final : public ReplyWriter {
 
   const std::shared_ptr<ReplyStream> stream_;
   Spool spool_;
+  const Clock* const clock_;
+  const Micros write_limit_;
   uint64_t mark_ = 0;  // where the current statement's element begins
   size_t rows_ = 0;
   int elements_ = 0;
@@ -205,8 +208,9 @@ void ReplyWriter::BeginStatement(bool may_block, bool must_stay_small) {
   MarkStatement();
 }
 
-std::unique_ptr<ReplyWriter> NewJsonReply(std::shared_ptr<ReplyStream> stream, SpoolOptions spool) {
-  return std::make_unique<JsonReply>(std::move(stream), std::move(spool));
+std::unique_ptr<ReplyWriter> NewJsonReply(std::shared_ptr<ReplyStream> stream, SpoolOptions spool, const Clock* clock,
+                                          Micros write_limit) {
+  return std::make_unique<JsonReply>(std::move(stream), std::move(spool), clock, write_limit);
 }
 
 std::unique_ptr<ReplyWriter> NewNdjsonReply(std::shared_ptr<ReplyStream> stream) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/spool.h"
 #include "engine/result.h"
@@ -46,7 +47,10 @@ class ReplyWriter : public engine::RowSink {
   bool may_block_ = false, must_stay_small_ = false, too_large_for_fast_ = false, saw_schema_ = false;
 };
 
-std::unique_ptr<ReplyWriter> NewJsonReply(std::shared_ptr<ReplyStream> stream, SpoolOptions spool);
+// A reply that went to disk is given up `write_limit` after its first byte: a client that reads by drops holds no
+// worker longer.
+std::unique_ptr<ReplyWriter> NewJsonReply(std::shared_ptr<ReplyStream> stream, SpoolOptions spool, const Clock* clock,
+                                          Micros write_limit);
 std::unique_ptr<ReplyWriter> NewNdjsonReply(std::shared_ptr<ReplyStream> stream);
 
 // {"status":"error","results":[…],"took":…,"error":{…}} for a request of which no statement ran.

@@ -11,6 +11,7 @@ namespace kalamdb::service {
 namespace {
 
 constexpr int64_t kQueueFullRetrySeconds = 1;
+constexpr int64_t kLeastWriteMs = 60'000;
 constexpr Micros kSlowStatement = kMicrosPerSecond;
 constexpr std::string_view kDefaultNamespace = "default";
 
@@ -108,10 +109,12 @@ Status RequestRun::Prepare() {
   if (request_.form == ReplyForm::kNdjson) {
     writer_ = NewNdjsonReply(reply_);
   } else {
-    writer_ = NewJsonReply(reply_, {.memory_bytes = options.spool_memory_bytes,
-                                    .limit_bytes = options.result_bytes,
-                                    .limit_name = "limits.result_bytes",
-                                    .directory = options.spool_directory});
+    SpoolOptions spool{.memory_bytes = options.spool_memory_bytes,
+                       .limit_bytes = options.result_bytes,
+                       .limit_name = "limits.result_bytes",
+                       .directory = options.spool_directory};
+    const Micros write_limit = std::max<int64_t>(options.statement_ms, kLeastWriteMs) * kMicrosPerMilli;
+    writer_ = NewJsonReply(reply_, std::move(spool), run_parts_.parts.clock, write_limit);
   }
   return {};
 }

@@ -94,9 +94,9 @@ Status ServiceCommands::Audit(const CommandInput& input, const char* action, con
                               std::string details) {
   AuditRecord record;
   record.actor = input.identity->name;
-  record.subject = target;
   record.action = action;
   record.target = target;
+  if (record.action.ends_with(" USER")) record.subject = target;
   record.details = std::move(details);
   record.address = *input.address;
   return audit_->Write(std::move(record));

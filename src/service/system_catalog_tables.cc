@@ -13,13 +13,24 @@ namespace {
 using auth::Identity;
 using Emit = engine::VirtualTable::Emit;
 
+// Options are printed as SQL writes them; here a text stands without its quotes.
+std::string Unquoted(const std::string& literal) {
+  if (literal.size() < 2 || literal.front() != '\'' || literal.back() != '\'') return literal;
+  std::string text;
+  for (size_t i = 1; i + 1 < literal.size(); ++i) {
+    text += literal[i];
+    if (literal[i] == '\'') ++i;  // doubled
+  }
+  return text;
+}
+
 std::string OptionsJson(const std::vector<std::pair<std::string, std::string>>& options) {
   std::string json = "{";
   for (const auto& [name, value] : options) {
     if (json.size() > 1) json += ',';
     row::AppendJsonString(name, &json);
     json += ':';
-    row::AppendJsonString(value, &json);
+    row::AppendJsonString(Unquoted(value), &json);
   }
   return json + '}';
 }
