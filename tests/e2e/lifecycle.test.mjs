@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, statSync, writeFileSync, readFileSync, unlinkSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, statSync, writeFileSync, readFileSync, unlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Server, bin, rootPassword, until } from '../harness/server.mjs';
@@ -101,6 +101,7 @@ test('a missing cold file is an error that names it, never a shorter answer', ()
   assert.ok(!error.message.includes(server.dir), 'no path of the host');
   assert.equal((await client.error('SELECT * FROM app.t WHERE id = 5', 'STORAGE_UNAVAILABLE')).http, 503);
   await server.stop();
+  mkdirSync(path.dirname(files[0]), { recursive: true });
   writeFileSync(files[0], bytes);
   await server.launch();
   assert.equal(await (await Client.login(server)).value('SELECT count(v) FROM app.t'), '1000');
