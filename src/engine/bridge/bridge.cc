@@ -48,6 +48,14 @@ Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, stora
     const char* help = "Rows that statements have read, by tier.";
     bridge->services_.rows_read_hot = metrics->AddCounter(name, help, {{"tier", "hot"}});
     bridge->services_.rows_read_cold = metrics->AddCounter(name, help, {{"tier", "cold"}});
+    name = "kalamdb_segments_total";
+    help = "Segments that scans have opened, and those that bounds have ruled out.";
+    bridge->services_.segments_read = metrics->AddCounter(name, help, {{"result", "read"}});
+    bridge->services_.segments_pruned = metrics->AddCounter(name, help, {{"result", "pruned"}});
+    name = "kalamdb_row_groups_total";
+    help = "Row groups that scans have read, and those that bounds have ruled out.";
+    bridge->services_.groups_read = metrics->AddCounter(name, help, {{"result", "read"}});
+    bridge->services_.groups_pruned = metrics->AddCounter(name, help, {{"result", "pruned"}});
   }
   ASSIGN_OR_RETURN(auto instance, Instance::Open(OptionsOf(options), &bridge->services_, metrics));
   bridge->instance_ = std::move(instance);

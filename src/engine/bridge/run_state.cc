@@ -10,7 +10,12 @@ namespace kalamdb::engine {
 RunState::RunState(BridgeServices* bridge_services, storage::ReadViewPtr read_view, const ExecuteContext& execute_context)
     : services(*bridge_services), view(std::move(read_view)), context(execute_context) {}
 
-RunState::~RunState() = default;
+RunState::~RunState() {
+  services.segments_read.Add(static_cast<double>(counters.segments_read));
+  services.segments_pruned.Add(static_cast<double>(counters.segments_pruned));
+  services.groups_read.Add(static_cast<double>(counters.groups_read));
+  services.groups_pruned.Add(static_cast<double>(counters.groups_pruned));
+}
 
 void RunState::Fail(Error error) {
   const std::lock_guard lock(mutex_);

@@ -43,6 +43,8 @@ struct BridgeServices {
   std::deque<VirtualTable> virtual_tables;  // filled before serving; entries refer to them
   uint64_t transaction_rows = 100'000;
   Counter rows_read_hot, rows_read_cold;     // kalamdb_rows_read_total{tier}
+  Counter segments_read, segments_pruned;    // kalamdb_segments_total{result}
+  Counter groups_read, groups_pruned;        // kalamdb_row_groups_total{result}
 };
 
 // For EXPLAIN ANALYZE and metrics.

@@ -51,6 +51,9 @@ Error BinderError(const ExtraInfo& info, const std::string& message) {
   const std::string subtype = Find(info, "error_subtype");
   const std::string line = FirstLine(message);
   const std::string name = Find(info, "name");
+  if (line.find("Referenced update column _") == 0) {
+    return Error{ErrorCode::kInvalidSql, "columns that begin with _ are the server's: they are read, never written"};
+  }
   if (subtype == "COLUMN_NOT_FOUND" && !name.empty()) {
     Error error{ErrorCode::kColumnNotFound, "column " + name + " does not exist"};
     const std::string candidates = Find(info, "candidates");
