@@ -43,9 +43,10 @@ class Writer {
   const row::Schema& schema() const { return *plan_.table->schema(); }
 
   // The first column in order that the row violates.
-  Status Check(const std::vector<row::Value>& values, size_t row_number) const {
+  Status Check(const std::vector<row::Value>& values, size_t row_number, bool only_keys = false) const {
     for (size_t i = 0; i < values.size(); ++i) {
       const row::Column& column = schema().column(i);
+      if (only_keys && !column.IsKey()) continue;
       if (values[i].is_null()) {
         if (column.nullable && !column.IsKey()) continue;
         return Error{ErrorCode::kNotNullViolation,
@@ -81,7 +82,7 @@ class Writer {
 
   struct NewRow {
     std::string key, row;
-    std::vector<row::Value> values;  // kept where DO UPDATE may need them
+    std::vector<row::Value> values;  // kept where there is ON CONFLICT: a row that is not stored is not checked
   };
 
   Result<FastStep> Insert() {
@@ -92,13 +93,14 @@ class Writer {
       for (size_t i = 0; i < schema().size(); ++i) {
         if (!EvaluateOperand(services_, plan_.cells[r * schema().size() + i], schema().column(i).type, context_, &values[i])) return FastStep::kOther;
       }
-      RETURN_IF_ERROR(Check(values, r + 1));
+      const bool may_conflict = plan_.on_conflict != FastPlan::OnConflict::kError;
+      RETURN_IF_ERROR(Check(values, r + 1, may_conflict));
       row::AppendPartition(plan_.table->id, partition, &rows[r].key);
       for (const uint16_t ordinal : schema().key_ordinals()) row::AppendKeyValue(schema().column(ordinal).type, values[ordinal], &rows[r].key);
       rows[r].row = row::EncodeRow(schema(), *plan_.layout, values);
       bytes_ += rows[r].key.size() + rows[r].row.size();
       if (bytes_ > storage::kBulkBytes) return FastStep::kOther;
-      if (plan_.on_conflict == FastPlan::OnConflict::kUpdate) rows[r].values = std::move(values);
+      if (may_conflict) rows[r].values = std::move(values);
     }
     if (plan_.row_count > 1) changes_.reserve(plan_.row_count);
     std::unordered_map<std::string_view, size_t> seen;
@@ -129,6 +131,7 @@ class Writer {
       if (found.place.kind != storage::Place::Kind::kNone && !found.deleted && !Expired(found.row)) return Conflict(number, made, found);
       change.observed = found.place;
     }
+    if (!made->values.empty()) RETURN_IF_ERROR(Check(made->values, number));
     change.kind = storage::ChangeKind::kInsert;
     RETURN_IF_ERROR(Return(made->row));
     change.key = std::move(made->key);
