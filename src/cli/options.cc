@@ -46,6 +46,7 @@ storage::DatabaseOptions DatabaseOptionsOf(const Config& config, const MemoryPla
   options.memory_bytes = memory.storage;
   options.log_hours = static_cast<uint64_t>(config.Integer("live.log_hours"));
   options.log_bytes = config.Bytes("live.log_bytes");
+  options.auto_compaction = config.Bool("storage.auto_compaction");
   return options;
 }
 

@@ -48,15 +48,15 @@ Committer::Committer(CommitterOptions options, std::unique_ptr<ReadView> recover
   }
   if (options_.metrics == nullptr) return;
   Metrics& metrics = *options_.metrics;
-  commits_total_ = metrics.AddCounter("kalamdb_commits_total", "Commits");
+  commits_total_ = metrics.AddCounter("kalamdb_commits_total", "Commits.");
   group_seconds_ = metrics.AddHistogram("kalamdb_commit_group_seconds",
-                                        "Time a commit group holds the order, without its fsync", LatencyBuckets());
-  batch_size_ = metrics.AddHistogram("kalamdb_commit_batch_size", "Commits in one group", BatchSizeBuckets());
-  fsync_seconds_ = metrics.AddHistogram("kalamdb_fsync_duration_seconds", "Time to make the write-ahead log durable",
+                                        "Time a commit group holds the order, without its fsync.", LatencyBuckets());
+  batch_size_ = metrics.AddHistogram("kalamdb_commit_batch_size", "Commits in one group.", BatchSizeBuckets());
+  fsync_seconds_ = metrics.AddHistogram("kalamdb_fsync_duration_seconds", "Time to make the write-ahead log durable.",
                                         LatencyBuckets());
-  queue_length_ = metrics.AddGauge("kalamdb_queue_length", "Tasks that wait in a queue", {{"queue", "commit"}});
+  queue_length_ = metrics.AddGauge("kalamdb_queue_length", "Tasks that wait in a queue.", {{"queue", "commit"}});
   refusals_ =
-      metrics.AddCounter("kalamdb_queue_refusals_total", "Tasks that a full queue refused", {{"queue", "commit"}});
+      metrics.AddCounter("kalamdb_queue_refusals_total", "Tasks that a full queue refused.", {{"queue", "commit"}});
 }
 
 Committer::~Committer() { Stop(); }

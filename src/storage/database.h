@@ -33,7 +33,7 @@ struct DatabaseOptions {
   uint64_t log_hours = 24;               // change log retention
   uint64_t log_bytes = 4ull << 30;
   uint64_t segment_target_bytes = 128ull << 20;
-  Micros view_idle_limit = 60LL * 1'000'000;
+  bool auto_compaction = true;  // small, worn and old-schema segments are merged without being asked
 };
 
 // What STORAGE FLUSH / COMPACT answer, one a table.

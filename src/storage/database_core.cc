@@ -97,7 +97,8 @@ Status DatabaseCore::Recover() {
   context_.log = log_.get();
   context_.trim_floors->SetLogFloor(recovered.log_floor);
   jobs_ = std::make_unique<JobRunner>(context_.clock, context_.metrics, context_.logger);
-  MaintenanceOptions maintenance{.log_hours = options_.log_hours, .log_bytes = options_.log_bytes};
+  MaintenanceOptions maintenance{
+      .log_hours = options_.log_hours, .log_bytes = options_.log_bytes, .auto_compaction = options_.auto_compaction};
   maintenance_ = std::make_unique<Maintenance>(&context_, jobs_.get(), maintenance);
   context_.logger->Info("recovered", {{"seq", seq.value},
                                       {"epoch", epoch},
@@ -179,13 +180,14 @@ Result<std::unique_ptr<BulkWriter>> DatabaseCore::NewBulkWriter(ReadViewPtr /*vi
 void DatabaseCore::AddMetrics() {
   if (context_.metrics == nullptr) return;
   Metrics& metrics = *context_.metrics;
-  oldest_view_seconds_ = metrics.AddGauge("kalamdb_oldest_view_seconds", "Age of the oldest view that is still read");
-  stalls_ = metrics.AddCounter("kalamdb_rocksdb_stalls_total", "Times the key-value store slowed writers down");
-  compactions_ = metrics.AddCounter("kalamdb_rocksdb_compactions_total", "Compactions of the key-value store");
+  oldest_view_seconds_ = metrics.AddGauge("kalamdb_oldest_view_seconds", "Age of the oldest view that is still read.");
+  stalls_ = metrics.AddCounter("kalamdb_rocksdb_stalls_total", "Times the key-value store slowed writers down.");
+  compactions_ = metrics.AddCounter("kalamdb_rocksdb_compactions_total", "Compactions of the key-value store.");
   for (int i = 0; i < kv::kFamilyCount; ++i) {
     std::string name(kv::FamilyName(static_cast<kv::Family>(i)));
-    family_bytes_[name] = metrics.AddGauge("kalamdb_column_family_size_bytes", "Memtables and files of a column family",
-                                           {{"cf_type", CfType(name)}, {"name", name}});
+    family_bytes_[name] =
+        metrics.AddGauge("kalamdb_column_family_size_bytes", "Memtables and files of a column family.",
+                         {{"cf_type", CfType(name)}, {"name", name}});
   }
   collector_ = metrics.OnCollect([this] { FillMetrics(); });
 }

@@ -1,6 +1,9 @@
 // The jobs' thread and its records.
 #include "storage/jobs.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,6 +11,8 @@
 
 namespace kalamdb::storage {
 namespace {
+constexpr std::string_view kCompactType = "compact";
+constexpr int kCompactNice = 10;
 constexpr size_t kMaxTableLabels = 100;  // tables named in metrics; the rest is `other`
 }  // namespace
 
@@ -17,7 +22,7 @@ JobRunner::JobRunner(const Clock* clock, Metrics* metrics, Logger* logger)
 JobRunner::~JobRunner() { Stop(); }
 
 void JobRunner::Start() {
-  for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { RunThread(); });
+  for (bool compactions : {false, true}) threads_.emplace_back([this, compactions] { RunThread(compactions); });
 }
 
 void JobRunner::Stop() {
@@ -60,6 +65,7 @@ Result<std::string> JobRunner::Post(const JobSpec& spec, Body body) {
   by_id_[row.job_id] = job;
   for (size_t excess = all_.size() > kKeptJobs ? all_.size() - kKeptJobs : 0; excess > 0 && all_.front()->finished;
        --excess) {
+    CountLocked(all_.front()->spec.type, all_.front()->row.status, -1);
     by_id_.erase(all_.front()->row.job_id);
     all_.pop_front();
   }
@@ -109,13 +115,12 @@ bool JobRunner::IsBusy(TableId table) const {
          std::any_of(queue_.begin(), queue_.end(), is_of_table);
 }
 
-JobRunner::JobPtr JobRunner::TakeRunnable() {
+JobRunner::JobPtr JobRunner::TakeRunnable(bool compactions) {
   for (auto it = queue_.begin(); it != queue_.end(); ++it) {
     const JobSpec& spec = (*it)->spec;
-    bool blocked = std::any_of(running_.begin(), running_.end(), [&](const JobPtr& job) {
-      return job->spec.table == spec.table || (job->spec.type == "compact" && spec.type == "compact");
-    });
-    if (blocked) continue;
+    bool table_is_busy =
+        std::any_of(running_.begin(), running_.end(), [&](const JobPtr& job) { return job->spec.table == spec.table; });
+    if ((spec.type == kCompactType) != compactions || table_is_busy) continue;
     JobPtr job = *it;
     queue_.erase(it);
     return job;
@@ -123,13 +128,15 @@ JobRunner::JobPtr JobRunner::TakeRunnable() {
   return nullptr;
 }
 
-void JobRunner::RunThread() {
-  SetThreadName("jobs");
+void JobRunner::RunThread(bool compactions) {
+  SetThreadName(compactions ? "compact" : "jobs");
+  // Of this thread alone, as Linux has it, and those it starts. A failure costs nothing but the politeness.
+  if (compactions) (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kCompactNice);
   for (;;) {
     JobPtr job;
     {
       MutexLock lock(mutex_);
-      while (!stopping_ && (job = TakeRunnable()) == nullptr) wake_.Wait(mutex_);
+      while (!stopping_ && (job = TakeRunnable(compactions)) == nullptr) wake_.Wait(mutex_);
       if (job == nullptr) return;
       running_.push_back(job);
       job->row.status = "running";
@@ -193,7 +200,7 @@ void JobRunner::CountLocked(const std::string& type, const std::string& status, 
   if (metrics_ == nullptr) return;
   auto [it, is_new] = gauges_.try_emplace({type, status});
   if (is_new)
-    it->second = metrics_->AddGauge("kalamdb_jobs", "Jobs by state", {{"job_type", type}, {"status", status}});
+    it->second = metrics_->AddGauge("kalamdb_jobs", "Jobs by state.", {{"job_type", type}, {"status", status}});
   it->second.Add(by);
 }
 
@@ -206,7 +213,7 @@ Histogram JobRunner::FlushSeconds(const JobSpec& spec, const std::string& outcom
     it = labels_.emplace(spec.table.value, std::move(names)).first;
   }
   return metrics_->AddHistogram(
-      "kalamdb_flush_duration_seconds", "Time of a flush", JobBuckets(),
+      "kalamdb_flush_duration_seconds", "Time of a flush.", JobBuckets(),
       {{"namespace", it->second.first}, {"table_name", it->second.second}, {"outcome", outcome}});
 }
 

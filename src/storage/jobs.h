@@ -1,6 +1,7 @@
 // Jobs: background work on tables, one at a time for a table, and what system.jobs tells about them.
 //
-// Two threads, of which compactions get one at most: a flush never waits for a long compaction of another table.
+// Two threads: one for compactions, which gives way to everything else that runs on the machine, one for all others: a
+// flush never waits for a long compaction of another table.
 #pragma once
 
 #include <atomic>
@@ -30,7 +31,6 @@ struct JobSpec {
 // Thread-safe.
 class JobRunner {
  public:
-  static constexpr int kThreads = 2;
   static constexpr size_t kMaxQueued = 4096;
   static constexpr size_t kKeptJobs = 1000;  // finished ones that system.jobs still shows
 
@@ -63,8 +63,8 @@ class JobRunner {
   };
   using JobPtr = std::shared_ptr<Job>;
 
-  void RunThread() EXCLUDES(mutex_);
-  JobPtr TakeRunnable() REQUIRES(mutex_);  // nullptr: nothing may start now
+  void RunThread(bool compactions) EXCLUDES(mutex_);
+  JobPtr TakeRunnable(bool compactions) REQUIRES(mutex_);  // nullptr: nothing may start now
   void RunOne(const JobPtr& job) EXCLUDES(mutex_);
   void Finish(const JobPtr& job, Result<JobOutput> result) REQUIRES(mutex_);
   void CountLocked(const std::string& type, const std::string& status, double by) REQUIRES(mutex_);

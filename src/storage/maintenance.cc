@@ -75,7 +75,7 @@ void Maintenance::Tick() {
   ReadViewPtr view = context_->committer->View();
   ScheduleFlushes(*view);
   ScheduleRemovals(*view);
-  ScheduleCompactions(view);
+  if (options_.auto_compaction) ScheduleCompactions(view);
   EvictStreams(*view);
   KeepLogBounded(*view);
   view.reset();

@@ -18,6 +18,7 @@ namespace kalamdb::storage {
 struct MaintenanceOptions {
   uint64_t log_hours = 24;
   uint64_t log_bytes = 4ull << 30;
+  bool auto_compaction = true;
   Micros tick = 200'000;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "row/key_codec.h"
 #include "row/row_codec.h"
 #include "storage/cold_file.h"
@@ -19,6 +20,8 @@ namespace {
 // Cold rows are read in batches of one look into each file; the first is small, for LIMITs.
 constexpr size_t kFirstBatch = 16;
 constexpr size_t kLargestBatch = 1024;
+
+constexpr uint64_t kAskTime = 4096;  // rows between two looks at the clock
 
 void FillBounds(RangeOptions* options, bool all_users) {
   std::string prefix =
@@ -195,6 +198,7 @@ class MergeCursor final : public RangeCursor {
 
   Result<bool> Next() override {
     if (not_cached_) return false;
+    if (++steps_ % kAskTime == 0) RETURN_IF_ERROR(CheckAge());
     if (hot_taken_ && !hot_ended_) {
       ASSIGN_OR_RETURN(bool there, hot_.Advance());
       hot_ended_ = !there;
@@ -226,6 +230,10 @@ class MergeCursor final : public RangeCursor {
   bool not_cached() const override { return not_cached_; }
 
  private:
+  Status CheckAge() const {
+    if (StopwatchNanos() - started_ns_ < kMaxScanMicros * 1000) return {};
+    return Error{ErrorCode::kSnapshotTooOld, "the scan has taken more than 10 minutes", "read in ranges of the key"};
+  }
   bool StopNotCached() {
     not_cached_ = true;
     return false;
@@ -240,6 +248,8 @@ class MergeCursor final : public RangeCursor {
 
   const ReadViewPtr view_;
   const bool reverse_;
+  const int64_t started_ns_ = StopwatchNanos();
+  uint64_t steps_ = 0;
   HotSource hot_;
   std::optional<ColdSource> cold_;
   bool hot_taken_ = true;  // the hot row in front was given out (or none was read yet)

@@ -58,7 +58,11 @@ struct RangeOptions {
   kv::ReadTier tier = kv::ReadTier::kAll;
 };
 
-// Live rows of a key range in key order, hot and cold merged through the key index.
+inline constexpr Micros kMaxScanMicros =
+    600LL * 1'000'000;  // a cursor holds its view, and so dead rows and files, no longer
+
+// Live rows of a key range in key order, hot and cold merged through the key index. Errors of Next():
+// kStorageUnavailable, and kSnapshotTooOld once the scan has taken kMaxScanMicros.
 class RangeCursor {
  public:
   virtual ~RangeCursor() = default;
