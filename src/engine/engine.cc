@@ -172,8 +172,15 @@ class EngineOfDuckDb final : public Engine {
   Result<duckdb::vector<duckdb::Value>> Parameters(const Statement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) {
     RETURN_IF_ERROR(CheckParameters(statement.parameters(), context));
     if (statement.parameters().empty()) return duckdb::vector<duckdb::Value>();
-    ASSIGN_OR_RETURN(const QueryRunner::Signature signature, bridge_->runner().Bind(*statement.tree(), context, view));
-    return BindParameters(statement.parameters(), signature.parameter_types, context);
+    // What a parameter is asked depends on the catalog only, not on the user.
+    const uint64_t generation = view->catalog->generation();
+    auto known = statement.signature();
+    if (known == nullptr || known->catalog_generation != generation || known->namespace_name != context.namespace_name) {
+      ASSIGN_OR_RETURN(QueryRunner::Signature bound, bridge_->runner().Bind(*statement.tree(), context, view));
+      known = std::make_shared<const BoundSignature>(BoundSignature{generation, context.namespace_name, std::move(bound.parameter_types)});
+      statement.set_signature(known);
+    }
+    return BindParameters(statement.parameters(), known->parameter_types, context);
   }
 
   Result<StatementResult> RunTree(const Statement& statement, const ExecuteContext& context, RowSink* sink) {

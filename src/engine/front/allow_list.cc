@@ -295,7 +295,7 @@ class Walk {
   }
 
   void Writable(const std::string& column) {
-    if (column.empty() || column[0] != '_' || Lower(column) == "_id") return;
+    if (column.empty() || column[0] != '_') return;
     const std::string lower = Lower(column);
     const bool system = std::find(kSystemColumns.begin(), kSystemColumns.end(), lower) != kSystemColumns.end();
     Refuse(system ? Error{ErrorCode::kInvalidSql, "column " + lower + " is the system's: it can be read, not written"}

@@ -1,6 +1,7 @@
 // Tests of the front: what is cut where, what each command parses to, positions of errors, and what nobody may say.
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "engine/front/statement.h"
 
 namespace kalamdb::engine {
@@ -214,6 +215,37 @@ TEST(Commands, ShowDescribeJobsUsers) {
   EXPECT_TRUE(copy.from);
   EXPECT_EQ(CommandOf<CreateView>("CREATE OR REPLACE VIEW v AS SELECT 1").select, "SELECT 1");
   EXPECT_EQ(CommandOf<TruncateTable>("TRUNCATE TABLE t").name.name, "t");
+}
+
+// Whatever comes in, parsing gives statements or an error with a position within the text; it never throws.
+TEST(Script, MutatedTextsNeverThrow) {
+  const std::string_view seeds[] = {
+      "CREATE USER TABLE IF NOT EXISTS app.t (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), b VARCHAR(20) NOT NULL COMMENT 'x', CHECK (length(b) < 3)) WITH (FLUSH_POLICY='rows:1', TYPE = 'USER')",
+      "ALTER TABLE t ADD COLUMN a INT NOT NULL DEFAULT 5, RENAME COLUMN b TO c, ALTER d TYPE DECIMAL(10,2), SET (TTL_SECONDS = 3)",
+      "SELECT a, 'x;y', \"q\"\"r\" FROM default.t /* c */ WHERE at > $1 AND b IN (SELECT $2) -- e\n; EXECUTE AS USER 'u' (DELETE FROM t)",
+      "INSERT INTO t VALUES (1, E'a\\'b', $$z$$, x'00', 1e3, -5) ON CONFLICT (id) DO UPDATE SET a = EXCLUDED.a RETURNING *",
+      "COPY (SELECT 1) TO '/x' (FORMAT csv); DESCRIBE t AT VERSION 3; SHOW STATS FOR TABLE t; STORAGE FLUSH ALL IN a WAIT; CREATE USER u WITH PASSWORD 'p' ROLE dba",
+  };
+  const std::string_view pieces[] = {"'", "\"", ";", "(", ")", "$", "/*", "*/", "--", "\n", "ä", "\xff", "\xc2\xa0", ",", ".", "NOT", " NULL ", "DEFAULT", "$$", "E'", "\\", "[", "]", "::", "?", "{", "0x", "1e"};
+  const uint64_t seed = 20260101;
+  SeededRandom random(seed);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text(seeds[random.Below(std::size(seeds))]);
+    for (uint64_t n = 1 + random.Below(4); n > 0; --n) {
+      const size_t at = random.Below(text.size() + 1);
+      switch (random.Below(4)) {
+        case 0: text.erase(at, 1 + random.Below(12)); break;
+        case 1: text.resize(at); break;
+        case 2: text.insert(at, text.substr(random.Below(text.size() + 1), random.Below(20))); break;
+        default: text.insert(at, pieces[random.Below(std::size(pieces))]); break;
+      }
+    }
+    Result<ScriptPtr> script = Error{};
+    ASSERT_NO_THROW(script = ParseScript(text)) << "seed " << seed << ", text " << i << ": " << text;
+    if (script.ok()) continue;
+    EXPECT_GE(script.error().position, 0) << text;
+    EXPECT_LE(script.error().position, static_cast<int64_t>(text.size()) + 2) << text << ": " << script.error().message;
+  }
 }
 
 }  // namespace

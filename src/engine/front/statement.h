@@ -1,8 +1,10 @@
 // A parsed statement: one of our commands, or a tree of the engine. Private to engine/: sees DuckDB.
 //
-// Immutable but for `fast`, the slot where the fast path keeps what it compiled (fast/). Thread-safe.
+// Immutable but for what is remembered about it: `fast`, where the fast path keeps what it compiled, and the last signature.
+// Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,6 +20,13 @@
 #include "engine/fast/plan_slot.h"
 
 namespace kalamdb::engine {
+
+// Types a statement asks of its parameters, as bound under one generation of the catalog and one namespace.
+struct BoundSignature {
+  uint64_t catalog_generation = 0;
+  std::string namespace_name;
+  duckdb::vector<duckdb::LogicalType> parameter_types;
+};
 
 // A base table as the text names it; an empty namespace means the request's (or a CTE's name).
 struct TableReference {
@@ -47,6 +56,9 @@ class Statement final : public ParsedStatement {
   size_t ByteSize() const { return 512 + text_.size() * 8; }
 
   PlanSlot& fast() const { return fast_; }
+  // The last signature; nullptr: none yet.
+  std::shared_ptr<const BoundSignature> signature() const { return signature_.load(); }
+  void set_signature(std::shared_ptr<const BoundSignature> signature) const { signature_.store(std::move(signature)); }
 
  private:
   friend class StatementBuilder;
@@ -62,6 +74,7 @@ class Statement final : public ParsedStatement {
   QueryType query_type_ = QueryType::kOther;
   bool returns_rows_ = false, transaction_control_ = false, explain_analyze_ = false, names_history_ = false;
   mutable PlanSlot fast_;
+  mutable std::atomic<std::shared_ptr<const BoundSignature>> signature_;
 };
 
 // Parses a whole text. Errors: kInvalidSql with position (in the whole text), kEmptySql.
