@@ -105,7 +105,7 @@ class EngineOfDuckDb final : public Engine {
     row.hits = plans.hits;
     row.misses = plans.misses;
     row.evictions += plans.evictions;
-    return {row};
+    return {row, bridge_->FooterCache()};
   }
 
  private:

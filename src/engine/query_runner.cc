@@ -8,6 +8,7 @@
 #include "duckdb/main/stream_query_result.hpp"
 #include "duckdb/catalog/catalog_search_path.hpp"
 #include "duckdb/parser/statement/explain_statement.hpp"
+#include "duckdb/parser/statement/insert_statement.hpp"
 #include "engine/bridge/bridge.h"
 #include "engine/bridge/json_writer.h"
 #include "engine/bridge/pending_writes.h"
@@ -47,6 +48,12 @@ QueryType QueryTypeOf(StatementType type) {
     case StatementType::DELETE_STATEMENT: return QueryType::kDelete;
     default: return QueryType::kOther;
   }
+}
+
+bool IsUpsert(const duckdb::SQLStatement& statement) {
+  if (statement.type != StatementType::INSERT_STATEMENT) return false;
+  const auto& conflict = statement.Cast<duckdb::InsertStatement>().on_conflict_info;
+  return conflict && (conflict->action_type == duckdb::OnConflictAction::UPDATE || conflict->action_type == duckdb::OnConflictAction::REPLACE);
 }
 
 // The parameters that a statement names, as the engine wants them.
@@ -219,11 +226,13 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
 
 Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContext& context, RowSink* sink) {
   int schema_changes = 0;
+  std::string target = input.target_table;
   for (int attempt = 0; attempt < kMaxRuns; ++attempt) {
     const auto instance = bridge_.instance();
     auto view = input.view != nullptr ? input.view : bridge_.services().database->View();
     RunState state(&bridge_.services(), std::move(view), context);
     state.allow_files = input.allow_files;
+    state.is_upsert = IsUpsert(*input.statement);
     state.is_insert = input.statement->type == StatementType::INSERT_STATEMENT;
     StatementResult result;
     result.query_type = QueryTypeOf(input.statement->type);
@@ -243,17 +252,17 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
     }
     if (!end.ok()) return std::move(end).error();
     if (*end == RunEnd::kDone) return result;
+    if (target.empty() && state.has_writes()) target = state.writes().table()->QualifiedName();
     if (*end == RunEnd::kSchema && ++schema_changes > 1) break;
-    if (input.view != nullptr) return Error{ErrorCode::kWriteConflict, "another commit has changed rows of this statement"};
+    if (input.view != nullptr) return Error{ErrorCode::kWriteConflict, "another commit has changed rows of " + target + " that this statement changes"};
   }
-  if (schema_changes > 1) return Error{ErrorCode::kSchemaChanged, "the table " + input.target_table + " was altered while the statement ran"};
-  return Error{ErrorCode::kWriteConflict, "other commits have changed the rows of this statement " + std::to_string(kMaxRuns) + " times"};
+  if (schema_changes > 1) return Error{ErrorCode::kSchemaChanged, "table " + target + " was altered while the statement ran"};
+  return Error{ErrorCode::kWriteConflict, "other commits have changed the rows of this statement in " + target + " " + std::to_string(kMaxRuns) + " times"};
 }
 
 Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) {
   const auto instance = bridge_.instance();
   RunState state(&bridge_.services(), view != nullptr ? view : bridge_.services().database->View(), context);
-  state.binding_only = true;
   auto lease = instance->Borrow();
   Signature signature;
   try {

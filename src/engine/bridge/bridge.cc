@@ -63,6 +63,8 @@ Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, stora
   return bridge;
 }
 
+CacheRow Bridge::FooterCache() const { return parquet_->FooterCache(); }
+
 std::shared_ptr<Instance> Bridge::instance() {
   const std::lock_guard lock(mutex_);
   if (duckdb::ValidChecker::IsInvalidated(instance_->database())) {

@@ -79,6 +79,11 @@ TEST_F(BridgeTest, Upserts) {
   Flush("notes");
   EXPECT_EQ(Sql("INSERT INTO notes VALUES (2, 'x', 5), (3, 'c', 3) ON CONFLICT (id) DO UPDATE SET n = notes.n + excluded.n"), "2");
   EXPECT_EQ(Sql("INSERT INTO notes VALUES (3, 'y', 9), (4, 'd', 4) ON CONFLICT DO NOTHING RETURNING id"), "[\"4\"]");
+  for (const char* key : {"2", "8"}) {
+    const std::string rows = std::string("(") + key + ", 'p', 1), (" + key + ", 'q', 2)";
+    EXPECT_EQ(Sql("INSERT INTO notes SELECT * FROM (VALUES " + rows + ") ON CONFLICT (id) DO UPDATE SET n = excluded.n").substr(0, 21), "CARDINALITY_VIOLATION");
+    EXPECT_EQ(Sql("INSERT OR REPLACE INTO notes VALUES " + rows).substr(0, 21), "CARDINALITY_VIOLATION");
+  }
   EXPECT_EQ(Sql("SELECT * FROM notes ORDER BY id"), "[\"1\",\"a\",1]\n[\"2\",\"b\",7]\n[\"3\",\"c\",3]\n[\"4\",\"d\",4]");
   EXPECT_EQ(Sql("MERGE INTO notes USING (VALUES (1, 'm', 0), (7, 'n', 7)) s(id, room, n) ON notes.id = s.id "
                 "WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT"),

@@ -2,6 +2,7 @@
 #include "engine/bridge/result_origins.h"
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
+#include "duckdb/planner/operator/logical_comparison_join.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "engine/bridge/scan.h"
 #include "engine/bridge/table_entry.h"
@@ -19,7 +20,25 @@ ResultOrigin OfScan(const duckdb::LogicalGet& get, const duckdb::ColumnBinding& 
   return {stored.IsKey(), !stored.nullable || stored.IsKey()};
 }
 
-// Outer joins, aggregates and set operations make other values of a column: not followed.
+ResultOrigin Trace(duckdb::LogicalOperator& op, const duckdb::ColumnBinding& binding);
+
+bool Makes(duckdb::LogicalOperator& op, const duckdb::ColumnBinding& binding) {
+  for (const auto& made : op.GetColumnBindings()) {
+    if (made == binding) return true;
+  }
+  return false;
+}
+
+// The side that an outer join fills up with NULL is not followed.
+ResultOrigin OfJoin(duckdb::LogicalOperator& op, const duckdb::ColumnBinding& binding, duckdb::JoinType type) {
+  using duckdb::JoinType;
+  if (type == JoinType::OUTER) return {};
+  if (type != JoinType::RIGHT && Makes(*op.children[0], binding)) return Trace(*op.children[0], binding);
+  const bool right = type == JoinType::INNER || type == JoinType::RIGHT;
+  return right && Makes(*op.children[1], binding) ? Trace(*op.children[1], binding) : ResultOrigin{};
+}
+
+// Aggregates and set operations make other values of a column: not followed.
 ResultOrigin Trace(duckdb::LogicalOperator& op, const duckdb::ColumnBinding& binding) {
   using Type = duckdb::LogicalOperatorType;
   switch (op.type) {
@@ -29,6 +48,13 @@ ResultOrigin Trace(duckdb::LogicalOperator& op, const duckdb::ColumnBinding& bin
       if (expression.GetExpressionClass() != duckdb::ExpressionClass::BOUND_COLUMN_REF) return {};
       return Trace(*op.children[0], expression.Cast<duckdb::BoundColumnRefExpression>().binding);
     }
+    case Type::LOGICAL_COMPARISON_JOIN:
+    case Type::LOGICAL_DELIM_JOIN: return OfJoin(op, binding, op.Cast<duckdb::LogicalComparisonJoin>().join_type);
+    case Type::LOGICAL_CROSS_PRODUCT: return OfJoin(op, binding, duckdb::JoinType::INNER);
+    case Type::LOGICAL_WINDOW:
+      if (!Makes(*op.children[0], binding)) return {};
+      return Trace(*op.children[0], binding);
+    case Type::LOGICAL_DISTINCT:
     case Type::LOGICAL_FILTER:
     case Type::LOGICAL_ORDER_BY:
     case Type::LOGICAL_LIMIT:
