@@ -8,7 +8,6 @@
 #include "duckdb/main/stream_query_result.hpp"
 #include "duckdb/catalog/catalog_search_path.hpp"
 #include "duckdb/parser/statement/explain_statement.hpp"
-#include "duckdb/parser/statement/insert_statement.hpp"
 #include "engine/bridge/bridge.h"
 #include "engine/bridge/json_writer.h"
 #include "engine/bridge/pending_writes.h"
@@ -48,12 +47,6 @@ QueryType QueryTypeOf(StatementType type) {
     case StatementType::DELETE_STATEMENT: return QueryType::kDelete;
     default: return QueryType::kOther;
   }
-}
-
-bool IsUpsert(const duckdb::SQLStatement& statement) {
-  if (statement.type != StatementType::INSERT_STATEMENT) return false;
-  const auto& conflict = statement.Cast<duckdb::InsertStatement>().on_conflict_info;
-  return conflict && (conflict->action_type == duckdb::OnConflictAction::UPDATE || conflict->action_type == duckdb::OnConflictAction::REPLACE);
 }
 
 // The parameters that a statement names, as the engine wants them.
@@ -232,7 +225,6 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
     auto view = input.view != nullptr ? input.view : bridge_.services().database->View();
     RunState state(&bridge_.services(), std::move(view), context);
     state.allow_files = input.allow_files;
-    state.is_upsert = IsUpsert(*input.statement);
     state.is_insert = input.statement->type == StatementType::INSERT_STATEMENT;
     StatementResult result;
     result.query_type = QueryTypeOf(input.statement->type);

@@ -9,7 +9,6 @@
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "engine/bridge/run_state.h"
 #include "engine/bridge/upsert_source.h"
-#include "engine/bridge/upsert_source.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -90,7 +89,6 @@ void Check(duckdb::OptimizerExtensionInput& input, duckdb::unique_ptr<duckdb::Lo
   guard.VisitOperator(*plan);
   if (session->run->is_insert) KeepEveryRowOfAnUpsert(*plan);
   session->run->origins = OriginsOf(*plan);
-  if (session->run->is_upsert) KeepEqualKeys(*plan);
 }
 
 }  // namespace

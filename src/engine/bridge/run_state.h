@@ -66,7 +66,7 @@ class RunState {
   std::vector<ResultOrigin> origins;  // of the result's columns; set while planning
   bool allow_files = false;       // COPY by an admin: reads and writes files
   bool is_insert = false;         // the statement is an INSERT, though its plan may be a MERGE
-  bool is_upsert = false;         // INSERT … ON CONFLICT … DO UPDATE: two rows of one key are an error
+  bool binding_only = false;      // Bind(): nothing may be executed
 
   const auth::Identity& identity() const { return context.identity; }
 

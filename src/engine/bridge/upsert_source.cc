@@ -1,37 +1,39 @@
-// Finds the DISTINCT that the binder puts on top of an upsert's input.
+// The one node that goes: the topmost DISTINCT ON below a MERGE that came from ON CONFLICT DO UPDATE.
 #include "engine/bridge/upsert_source.h"
 
 #include "duckdb/planner/operator/logical_distinct.hpp"
+#include "duckdb/planner/operator/logical_merge_into.hpp"
 
 namespace kalamdb::engine {
 namespace {
 
-using Type = duckdb::LogicalOperatorType;
-
-// The topmost DISTINCT ON below plain projections: it passes its input's columns through, so it can go.
-bool TakeOut(duckdb::unique_ptr<duckdb::LogicalOperator>& op) {
-  if (op->type == Type::LOGICAL_PROJECTION) return TakeOut(op->children[0]);
-  if (op->type != Type::LOGICAL_DISTINCT || op->Cast<duckdb::LogicalDistinct>().distinct_type != duckdb::DistinctType::DISTINCT_ON) return false;
-  op = std::move(op->children[0]);
-  return true;
+bool Updates(const duckdb::LogicalMergeInto& merge) {
+  for (const auto& [condition, actions] : merge.actions) {
+    for (const auto& action : actions) {
+      if (action->action_type == duckdb::MergeActionType::MERGE_UPDATE) return true;
+    }
+  }
+  return false;
 }
 
-bool FromJoin(duckdb::LogicalOperator& op) {
-  if (op.type == Type::LOGICAL_PROJECTION || op.type == Type::LOGICAL_FILTER) return FromJoin(*op.children[0]);
-  for (auto& child : op.children) {
-    if (TakeOut(child)) return true;
+// True once it is done. A DISTINCT ON that the statement itself holds stands below the engine's own.
+bool TakeOutDistinct(duckdb::unique_ptr<duckdb::LogicalOperator>& node) {
+  if (node->type == duckdb::LogicalOperatorType::LOGICAL_DISTINCT && node->Cast<duckdb::LogicalDistinct>().distinct_type == duckdb::DistinctType::DISTINCT_ON) {
+    node = std::move(node->children[0]);
+    return true;
+  }
+  for (auto& child : node->children) {
+    if (TakeOutDistinct(child)) return true;
   }
   return false;
 }
 
 }  // namespace
 
-void KeepEqualKeys(duckdb::LogicalOperator& plan) {
-  if (plan.type == Type::LOGICAL_MERGE_INTO) {
-    FromJoin(*plan.children[0]);
-    return;
-  }
-  for (auto& child : plan.children) KeepEqualKeys(*child);
+void KeepEveryRowOfAnUpsert(duckdb::LogicalOperator& plan) {
+  for (auto& child : plan.children) KeepEveryRowOfAnUpsert(*child);
+  if (plan.type != duckdb::LogicalOperatorType::LOGICAL_MERGE_INTO || !Updates(plan.Cast<duckdb::LogicalMergeInto>())) return;
+  TakeOutDistinct(plan.children[0]);
 }
 
 }  // namespace kalamdb::engine
