@@ -17,6 +17,22 @@ namespace {
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+// RocksDB's words without the directories of this machine: "While appending to file: /data/kv/000007.log" names
+// 000007.log.
+std::string WithoutDirectories(const std::string& text) {
+  std::string shown;
+  size_t word = 0;  // where the current word begins in `shown`
+  for (char c : text) {
+    if (c == '/') {
+      shown.resize(word);
+      continue;
+    }
+    shown += c;
+    if (c == ' ') word = shown.size();
+  }
+  return shown;
+}
+
 Error ToError(const rocksdb::Status& status, std::string_view doing) {
   std::string what(doing);
   if (status.IsIncomplete() || status.IsBusy() || status.IsTryAgain()) {
@@ -27,10 +43,11 @@ Error ToError(const rocksdb::Status& status, std::string_view doing) {
             "free space on the disk and restart the server"};
   }
   if (status.IsCorruption()) {
-    return {ErrorCode::kStorageUnavailable, what + ": the key-value store is damaged: " + status.ToString(),
+    return {ErrorCode::kStorageUnavailable,
+            what + ": the key-value store is damaged: " + WithoutDirectories(status.ToString()),
             "restore the data directory from a backup"};
   }
-  return {ErrorCode::kStorageUnavailable, what + ": " + status.ToString()};
+  return {ErrorCode::kStorageUnavailable, what + ": " + WithoutDirectories(status.ToString())};
 }
 
 Status ToStatus(const rocksdb::Status& status, std::string_view doing) {

@@ -140,6 +140,9 @@ TEST_F(StoreTest, OpeningTwiceIsRefused) {
   auto second = Store::Open(dir_.File("kv"), {});
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, ErrorCode::kStorageUnavailable);
+  // Names the file, never a directory of the host.
+  EXPECT_NE(second.error().message.find("LOCK"), std::string::npos) << second.error().message;
+  EXPECT_EQ(second.error().message.find('/'), std::string::npos) << second.error().message;
 }
 
 }  // namespace
