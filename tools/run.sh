@@ -15,7 +15,8 @@ password=$(cat "$password_file")
 KALAMDB_ROOT_PASSWORD=$password build/release/bin/kalamdb serve --data-dir data/db --listen 127.0.0.1:8080 \
   --storage.copy_directories "$PWD/data/copy" "$@" >>"$log" 2>&1 &
 server=$!
-trap 'kill -TERM "$server" 2>/dev/null || true' INT TERM
+stopping=
+trap 'stopping=yes; kill -TERM "$server" 2>/dev/null || true' INT TERM
 
 url=
 until [ -n "$url" ] && curl -sf -o /dev/null "$url/readyz"; do
@@ -29,11 +30,11 @@ done
 
 if [ ! -e data/flights-loaded ]; then
   echo "  First start: three million flights go into demo.flights."
-  ninja -C build/release split-parquet >&2
+  [ -x build/release/bin/split-parquet ] || ninja -C build/release split-parquet >&2
   if node tools/demo/load.mjs "$url" "$password_file" "$PWD/data/copy"; then touch data/flights-loaded; fi
 fi
 
-cat <<TXT
+[ -n "$stopping" ] || cat <<TXT
 
   KalamDB serves on $url
   user root, password $password   (kept in $password_file; the log is $log)
