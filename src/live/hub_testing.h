@@ -234,8 +234,17 @@ class LiveFixture : public testing::Test {
   }
   void ExpectSame(const Client& client, const std::string& id, const std::string& sql) {
     const std::map<std::string, Row> expected = Select(sql, client.user);
-    EXPECT_TRUE(client.sink->WaitFor(id, [&](const Replica& replica) { return replica.rows() == expected; }))
-        << id << " " << sql << ": has " << client.sink->Of(id).rows().size() << " rows, expected " << expected.size();
+    if (client.sink->WaitFor(id, [&](const Replica& replica) { return replica.rows() == expected; })) return;
+    const std::map<std::string, Row> rows = client.sink->Of(id).rows();
+    ADD_FAILURE() << id << " " << sql << ": has " << rows.size() << " rows at " << client.sink->Of(id).seq()
+                  << ", expected " << expected.size() << " at " << db_->View()->seq.value;
+    for (const auto& [key, row] : expected) {
+      if (!rows.contains(key)) ADD_FAILURE() << "missing " << key << " of " << row.at("_seq");
+      if (rows.contains(key) && rows.at(key) != row) ADD_FAILURE() << "old " << key << " of " << row.at("_seq");
+    }
+    for (const auto& [key, row] : rows) {
+      if (!expected.contains(key)) ADD_FAILURE() << "too many: " << key << " of " << row.at("_seq");
+    }
   }
 
   TempDirectory dir_{"live"};

@@ -156,7 +156,7 @@ void RequestRun::AdvanceFast() {
     const engine::FastOutcome outcome = run_parts_.parts.engine->TryFast(
         current(), context_, writer_.get(),
         [self = shared_from_this()](Result<engine::StatementResult> result) { self->OnFastDone(std::move(result)); });
-    if (outcome == engine::FastOutcome::kNeedsWorker) return HopToWorker();
+    if (outcome == engine::FastOutcome::kNeedsWorker) return StartOverOnWorker();
     // Once parked, the commit's callback owns the run.
     if (outcome == engine::FastOutcome::kPending &&
         attempt_.exchange(Attempt::kParked, std::memory_order_acq_rel) == Attempt::kRunning) {
@@ -165,7 +165,7 @@ void RequestRun::AdvanceFast() {
     KALAM_CHECK(fast_result_.has_value());
     if (writer_->too_large_for_fast()) {
       fast_result_.reset();
-      return HopToWorker();
+      return StartOverOnWorker();
     }
     Result<engine::StatementResult> result = *std::move(fast_result_);
     fast_result_.reset();
@@ -184,6 +184,12 @@ void RequestRun::OnFastDone(Result<engine::StatementResult> result) {
   if (!EndStatement(std::move(parked))) return;
   if (index_ < script_->size() || writer_->NeedsWorkerToFinish()) return HopToWorker();
   Reply(nullptr, 0, 0);
+}
+
+void RequestRun::StartOverOnWorker() {
+  const Status forgotten = writer_->AbandonStatement();
+  if (!forgotten.ok()) return FailStatement(forgotten.error());
+  HopToWorker();
 }
 
 void RequestRun::HopToWorker() {

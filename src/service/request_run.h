@@ -72,6 +72,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   void AdvanceFast();
   void AdvanceOnWorker();
   void OnFastDone(Result<engine::StatementResult> result);
+  void StartOverOnWorker();  // the current statement; what it wrote is forgotten
   void HopToWorker();
 
   const engine::StatementPtr& current() const { return (*script_)[index_]; }
