@@ -133,11 +133,14 @@ void FastPath::OnCommit(const std::shared_ptr<Pending>& pending, storage::Commit
     case storage::CommitOutcome::Kind::kCommitted:
       pending->completion(Finish(*pending->plan, *pending->statement, pending->sink, pending->write, outcome.seq));
       return;
-    case storage::CommitOutcome::Kind::kFailed: pending->completion(std::move(outcome.error)); return;
+    case storage::CommitOutcome::Kind::kFailed:
+      if (outcome.error.code == ErrorCode::kRateLimited) break;  // the queue is full: a thread that may wait for room takes it
+      pending->completion(std::move(outcome.error));
+      return;
     case storage::CommitOutcome::Kind::kMoved:
     case storage::CommitOutcome::Kind::kSchema: break;
   }
-  // Observing again may read files: not on the commit thread.
+  // Observing again may read files, and waiting is for workers: not on the commit thread or a connection's.
   const bool posted = retries_.Post(Task([this, pending] {
     auto result = RunWrite(*pending->statement, *pending->context, pending->sink);
     pending->completion(result ? *std::move(result)
