@@ -43,6 +43,7 @@ class EngineOfDuckDb final : public Engine {
   Status Start(const Clock* clock, Metrics* metrics, Logger* logger) {
     ASSIGN_OR_RETURN(bridge_, Bridge::Open(options_, database_, clock, &ids_, metrics, logger));
     expressions_ = std::make_unique<Expressions>(bridge_.get());
+    if (metrics != nullptr) WatchCaches(*metrics);
     live_parts_ = std::make_shared<LiveParts>(LiveParts::Services{
         .instance = [bridge = bridge_.get()] { return bridge->instance(); }, .runner = &bridge_->runner(), .database = database_, .clock = clock});
     commands_ = {.options = &options_,
@@ -109,6 +110,22 @@ class EngineOfDuckDb final : public Engine {
   }
 
  private:
+  // What system.cache_stats says, as metrics.
+  void WatchCaches(Metrics& metrics) {
+    const MetricLabels plan = {{"cache", "plan"}};
+    const Counter hits = metrics.AddCounter("kalamdb_cache_hits_total", "Look-ups a cache answered.", plan);
+    const Counter misses = metrics.AddCounter("kalamdb_cache_misses_total", "Look-ups a cache did not answer.", plan);
+    const Counter evictions = metrics.AddCounter("kalamdb_cache_evictions_total", "Entries a cache dropped for want of room.", plan);
+    const Gauge bytes = metrics.AddGauge("kalamdb_cache_bytes", "Memory a cache holds.", plan);
+    cache_metrics_ = metrics.OnCollect([this, hits, misses, evictions, bytes] {
+      const CacheRow row = CacheStats()[0];
+      hits.RaiseTo(static_cast<double>(row.hits));
+      misses.RaiseTo(static_cast<double>(row.misses));
+      evictions.RaiseTo(static_cast<double>(row.evictions));
+      bytes.Set(static_cast<double>(row.bytes));
+    });
+  }
+
   static Status CheckAlive(const ExecuteContext& context) {
     if (context.cancelled != nullptr && context.cancelled->load(std::memory_order_relaxed)) return Error{ErrorCode::kCancelled, "the statement was cancelled"};
     return {};
@@ -236,6 +253,7 @@ class EngineOfDuckDb final : public Engine {
   std::atomic<DependentSubscriptions*> dependents_{nullptr};
   std::vector<VirtualName> virtual_names_;  // constant once serving
   FastPath fast_;
+  std::unique_ptr<Metrics::Collector> cache_metrics_;  // last: it reads the caches
 };
 
 // Sends each command to what runs it.

@@ -54,17 +54,28 @@ void QueryMetrics::Observe(std::string_view namespace_name, std::string_view tab
   Add(std::move(key), namespace_name, table_name, type, outcome).Observe(seconds);
 }
 
+bool QueryMetrics::HasName(std::string table_key) {
+  auto named = named_.find(table_key);
+  if (named != named_.end()) return named->second;
+  if (named_.size() >= kMaxNamedTables) return false;
+  named_.emplace(std::move(table_key), true);
+  return true;
+}
+
+void QueryMetrics::SchemaChanged(std::string_view namespace_name, std::string_view table_name) {
+  std::unique_lock lock(mutex_);
+  const bool has_name = HasName(std::string(namespace_name) + '\0' + std::string(table_name));
+  metrics_
+      ->AddCounter("kalamdb_schema_changes_total", "Schema versions made by ALTER TABLE and COMMENT.",
+                   {{"namespace", std::string(has_name ? namespace_name : kOther)},
+                    {"table_name", std::string(has_name ? table_name : kOther)}})
+      .Add();
+}
+
 Histogram QueryMetrics::Add(std::string key, std::string_view namespace_name, std::string_view table_name,
                             engine::QueryType type, Outcome outcome) {
   std::unique_lock lock(mutex_);
-  std::string table_key = key.substr(2);
-  auto named = named_.find(table_key);
-  bool has_name = table_name.empty();
-  if (!has_name && named != named_.end()) has_name = named->second;
-  if (!has_name && named == named_.end() && named_.size() < kMaxNamedTables) {
-    named_.emplace(std::move(table_key), true);
-    has_name = true;
-  }
+  const bool has_name = table_name.empty() || HasName(key.substr(2));
   Histogram histogram = metrics_->AddHistogram("kalamdb_query_latency_seconds",
                                                "Time from the start of a statement to its result.", LatencyBuckets(),
                                                {{"namespace", std::string(has_name ? namespace_name : kOther)},

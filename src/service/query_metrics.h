@@ -1,4 +1,4 @@
-// kalamdb_query_latency_seconds: one observation a statement, under the first table it names.
+// kalamdb_query_latency_seconds: one observation a statement, under the first table it names; kalamdb_schema_changes_total.
 //
 // The first kMaxNamedTables tables seen have series of their own, later ones share `other`. Thread-safe.
 #pragma once
@@ -23,7 +23,11 @@ class QueryMetrics {
   void Observe(std::string_view namespace_name, std::string_view table_name, engine::QueryType type, Outcome outcome,
                double seconds);
 
+  // A statement that made a schema version of this table.
+  void SchemaChanged(std::string_view namespace_name, std::string_view table_name);
+
  private:
+  bool HasName(std::string table_key);  // REQUIRES: mutex_ held alone
   Histogram Add(std::string key, std::string_view namespace_name, std::string_view table_name, engine::QueryType type,
                 Outcome outcome);
 

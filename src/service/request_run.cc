@@ -312,6 +312,9 @@ void RequestRun::Observe(const engine::StatementResult& result, const Error* err
   }
   run_parts_.metrics->Observe(result.namespace_name, result.table_name, result.query_type, outcome,
                               static_cast<double>(took) / kMicrosPerSecond);
+  if (error == nullptr && result.query_type == engine::QueryType::kAlterTable && result.seq != Seq()) {
+    run_parts_.metrics->SchemaChanged(result.namespace_name, result.table_name);
+  }
   Logger& logger = *run_parts_.parts.logger;
   const bool slow = took >= kSlowStatement;
   const bool ddl = error == nullptr && script_ != nullptr && current()->command() != nullptr;
