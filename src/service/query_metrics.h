@@ -1,4 +1,5 @@
-// kalamdb_query_latency_seconds: one observation a statement, under the first table it names; kalamdb_schema_changes_total.
+// kalamdb_query_latency_seconds: one observation a statement, under the first table it names;
+// kalamdb_schema_changes_total.
 //
 // The first kMaxNamedTables tables seen have series of their own, later ones share `other`. Thread-safe.
 #pragma once
