@@ -229,18 +229,17 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
     StatementResult result;
     result.query_type = QueryTypeOf(input.statement->type);
     Result<RunEnd> end = RunEnd::kDone;
-    {
+    try {
       auto lease = instance->Borrow();
       RunWatch::Entry watched;
       watched.connection = &*lease;
       watched.deadline_ns = context.deadline_ns;
       watched.cancelled = context.cancelled;
-      try {
-        Prepare(lease, state, context);
-        end = RunOnce({input, context, sink, state, lease, watched}, &result);
-      } catch (const std::exception& exception) {
-        end = ErrorOfRun({input, context, sink, state, lease, watched}, duckdb::ErrorData(exception));
-      }
+      Prepare(lease, state, context);
+      end = RunOnce({input, context, sink, state, lease, watched}, &result);
+    } catch (const std::exception& exception) {
+      auto own = state.error();
+      end = own ? *std::move(own) : MapException(exception, input.statement->query);
     }
     if (!end.ok()) return std::move(end).error();
     if (*end == RunEnd::kDone) return result;
@@ -255,9 +254,9 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
 Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) {
   const auto instance = bridge_.instance();
   RunState state(&bridge_.services(), view != nullptr ? view : bridge_.services().database->View(), context);
-  auto lease = instance->Borrow();
   Signature signature;
   try {
+    auto lease = instance->Borrow();
     Prepare(lease, state, context);
     auto copy = statement.Copy();
     QualifyNames(*copy);

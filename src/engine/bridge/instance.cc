@@ -103,7 +103,12 @@ Instance::Lease Instance::Borrow() {
     idle_.pop_back();
   }
   lock.unlock();
-  if (connection == nullptr) connection = NewConnection();
+  try {
+    if (connection == nullptr) connection = NewConnection();
+  } catch (...) {
+    GiveBack(nullptr);
+    throw;
+  }
   return Lease(this, std::move(connection));
 }
 

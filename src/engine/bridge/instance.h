@@ -47,7 +47,7 @@ class Instance {
     std::unique_ptr<duckdb::Connection> connection_;
     duckdb::shared_ptr<SessionState> session_;
   };
-  // Waits while kMaxConnections are lent.
+  // Waits while kMaxConnections are lent. Throws what the engine throws where it cannot open one.
   Lease Borrow();
 
   duckdb::DatabaseInstance& database() { return *database_->instance; }
