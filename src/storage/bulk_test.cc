@@ -196,6 +196,25 @@ TEST_F(BulkTest, CompactionMergesAndChangesNoAnswer) {
   EXPECT_EQ(Rows(UserId(2)), second);
 }
 
+TEST_F(BulkTest, CompactionForgetsWhatIsPastItsRetention) {
+  auto next = std::make_shared<catalog::Table>(*table_);
+  next->options.deleted_retention_s = 0;
+  ASSERT_EQ(Put(next, table_->version()).kind, Kind::kCommitted);
+  table_ = next;
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Write(i, "a"));
+  Flush();
+  for (int i = 0; i < 15; ++i) ASSERT_TRUE(Delete(i));
+  Flush();
+  EXPECT_TRUE(Find(*db_->View(), Key(3)).deleted);
+  ASSERT_TRUE(db_->CompactTable(table_->id, true).ok());
+  EXPECT_EQ(Find(*db_->View(), Key(3)).place.kind, Place::Kind::kNone);
+  EXPECT_EQ(Rows().size(), 5u);
+  size_t entries = 0;
+  auto it = db_->store().NewIterator(kv::Family::kKeys, {});
+  for (it->SeekToFirst(); it->Valid(); it->Next()) ++entries;
+  EXPECT_EQ(entries, 5u);
+}
+
 TEST_F(BulkTest, update_cold_row_while_its_segment_is_compacted) {
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(Write(round * 10 + i, "a"));

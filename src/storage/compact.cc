@@ -21,6 +21,7 @@ constexpr size_t kSmallSegments = 8;      // so many of them start a compaction
 constexpr uint64_t kDeletedShare = 3;     // a third of the rows is dead
 constexpr uint64_t kOldSchemaShare = 10;  // a tenth of the rows has an old schema version
 constexpr size_t kPruneBatch = 1000;
+constexpr size_t kMaxLeftOut = 500'000;  // keys remembered to be pruned; entries of others stay, and do not count
 constexpr uint64_t kAskCancelled = 256;
 constexpr int kMaxTries = 3;
 
@@ -98,6 +99,19 @@ class Merger {
   }
   SegmentWriter& writer() { return writer_; }
 
+  // Index entries of rows that were left out for good. Once the inputs are gone for certain.
+  Status ForgetLeftOut() {
+    if (left_out_.empty()) return {};
+    ReadViewPtr now = context_.committer->View();
+    RETURN_IF_ERROR(context_.store->SyncWal());
+    for (size_t i = 0; i < left_out_.size(); i += kPruneBatch) {
+      auto end = left_out_.begin() + static_cast<ptrdiff_t>(std::min(i + kPruneBatch, left_out_.size()));
+      std::vector<std::string> keys(left_out_.begin() + static_cast<ptrdiff_t>(i), end);
+      RETURN_IF_ERROR(context_.key_index->Prune(keys, *now, [this] { return context_.committer->View(); }));
+    }
+    return {};
+  }
+
  private:
   Status Take(const SegmentReader::Row& row) {
     if (++seen_ % kAskCancelled == 0 && cancelled_()) return Error{ErrorCode::kCancelled, "the job was cancelled"};
@@ -105,7 +119,10 @@ class Merger {
       dead_keys_.push_back(row.key);
       return dead_keys_.size() < kPruneBatch ? Status() : Prune();
     }
-    if (row::RowIsDeleted(row.row) && row::RowUpdated(row.row) < drop_before_) return {};
+    if (row::RowIsDeleted(row.row) && row::RowUpdated(row.row) < drop_before_) {
+      if (left_out_.size() < kMaxLeftOut) left_out_.push_back(row.key);
+      return {};
+    }
     ASSIGN_OR_RETURN(std::string_view newest, upgrader_.Upgrade(row.row, &scratch_));
     return writer_.Append(row.key, newest);
   }
@@ -126,6 +143,7 @@ class Merger {
   Micros drop_before_ = 0;
   uint64_t seen_ = 0;
   std::vector<std::string> dead_keys_;
+  std::vector<std::string> left_out_;
   std::string scratch_;
 };
 
@@ -198,6 +216,10 @@ Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, co
   }
   RETURN_IF_ERROR(published);
   for (const ColdSegment& input : inputs) input.file->Drop();
+  for (Merger* merger : {&merged, &appended}) {
+    Status forgotten = merger->ForgetLeftOut();
+    if (!forgotten.ok()) context.logger->Warn("index_not_pruned", {{"error", forgotten.error().message}});
+  }
   return JobOutput{.rows = merged.writer().rows() + appended.writer().rows(),
                    .files = outputs.size(),
                    .bytes = merged.writer().bytes() + appended.writer().bytes()};
