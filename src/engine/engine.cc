@@ -50,6 +50,7 @@ class EngineOfDuckDb final : public Engine {
                  .database = database_,
                  .expressions = expressions_.get(),
                  .runner = &bridge_->runner(),
+                 .logger = logger,
                  .dependents = &dependents_,
                  .run_sql = [this](const std::string& sql, const ExecuteContext& context, RowSink* sink) -> Result<StatementResult> {
                    ASSIGN_OR_RETURN(const auto statement, ParseEngineStatement(sql));

@@ -32,7 +32,7 @@ test('every metric moves with what it counts', async () => {
   await live.count('s', 'change', 1);
   await root.ok('STORAGE FLUSH TABLE m.t WAIT');
   await root.ok('ALTER TABLE m.t ADD COLUMN c INT DEFAULT 1');
-  await root.rows('SELECT sum(c) FROM m.t');
+  await root.rows('SELECT sum(c), max(v) FROM m.t');
   await root.rows('SELECT * FROM m.t WHERE id = 1');
   await root.error('SELECT nope FROM m.t', 'COLUMN_NOT_FOUND');
   const { values, text } = await scrape();

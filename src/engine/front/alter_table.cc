@@ -164,6 +164,12 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
   std::string message = "Table " + altered.table->QualifiedName() + " altered, version " + std::to_string(altered.table->version().value);
   for (const std::string& check : altered.dropped_checks) message += "; CHECK " + check + " dropped";
   if (!going.empty()) message += "; view " + NamesOf(going) + " dropped";
+  services.logger->Info("schema_change", {{"table", altered.table->QualifiedName()},
+                                          {"user", context.identity.name},
+                                          {"old_version", old->version().value},
+                                          {"new_version", altered.table->version().value},
+                                          {"changes", altered.table->versions.back().changes},
+                                          {"request_id", context.request_id}});
   return Altered(*altered.table, seq, std::move(message));
 }
 

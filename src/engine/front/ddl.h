@@ -21,6 +21,7 @@ struct CommandServices {
   storage::Database* database = nullptr;
   Expressions* expressions = nullptr;
   QueryRunner* runner = nullptr;
+  Logger* logger = nullptr;
   const std::atomic<DependentSubscriptions*>* dependents = nullptr;
   // Runs a statement that we made ourselves, with the caller's rights.
   std::function<Result<StatementResult>(const std::string& sql, const ExecuteContext& context, RowSink* sink)> run_sql;
