@@ -106,6 +106,29 @@ TEST_F(HubRaceTest, GoesLiveUnderSteadyWrites) {
   ExpectSame(client, "s", "t|");
 }
 
+// The shard stands still until its queue has dropped groups; what they held comes from the log.
+TEST_F(HubRaceTest, AFullDeliveryQueueSendsAllBackToCatchUp) {
+  Client client = Connect();
+  hub_->Subscribe(client.id, Request("s", "t|n>10"));
+  ASSERT_TRUE(WaitLive(client, "s"));
+  std::atomic<bool> blocked{true};
+  {
+    ScopedFailpoint point("live.before_deliver", [&]() -> Status {
+      while (blocked.load()) std::this_thread::yield();
+      return {};
+    });
+    for (int64_t i = 0; i < 70; ++i) Put(i, std::string(1u << 20, 'x'), i % 10);
+    Put(100, "a", 100);
+    for (int64_t i = 0; i < 70; ++i) Put(i, std::string(1u << 20, 'y'), i % 10);
+    Put(101, "a", 101);
+    blocked.store(false);
+    ExpectSame(client, "s", "t|n>10");
+  }
+  EXPECT_EQ(client.sink->Of("s").Count("change"), 2u);
+  EXPECT_EQ(client.sink->Of("s").Count("resync_required"), 0u);
+  EXPECT_EQ(metrics_.Serialize().find("kalamdb_live_shard_overflows_total 0"), std::string::npos);
+}
+
 // Writers, slow sockets, resumes, ALTERs and flushes at random: each client's replay equals a SELECT in the end.
 class HubModelTest : public LiveFixture {
  protected:

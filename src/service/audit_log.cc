@@ -55,6 +55,7 @@ Result<AuditRecord> DecodeAudit(std::string_view key, std::string_view value) {
     *field = value.substr(4, length);
     value.remove_prefix(4 + length);
   }
+  if (!value.empty()) return Damaged(key);
   return record;
 }
 
