@@ -1,7 +1,7 @@
 // Who may read and write a table: the one place that knows the table of docs/sql.md, "Who may".
 //
-// Pure functions, asked at every execution before any cache answers. A table one may not read is as if it were not there; one
-// that may be read but not written is PERMISSION_DENIED.
+// Pure functions, asked at every execution before any cache answers. A table one may not read is as if it were not
+// there; one that may be read but not written is PERMISSION_DENIED.
 #pragma once
 
 #include "auth/identity.h"

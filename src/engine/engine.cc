@@ -38,25 +38,34 @@ bool IsLaterTable(const std::string& name) {
 class EngineOfDuckDb final : public Engine {
  public:
   EngineOfDuckDb(EngineOptions options, storage::Database* database, const Clock* clock, Metrics* metrics)
-      : options_(std::move(options)), database_(database), ids_(*clock, kNodeId), parses_(options_.parse_cache_bytes), fast_({database, &ids_}, metrics) {}
+      : options_(std::move(options)),
+        database_(database),
+        ids_(*clock, kNodeId),
+        parses_(options_.parse_cache_bytes),
+        fast_({database, &ids_}, metrics) {}
 
   Status Start(const Clock* clock, Metrics* metrics, Logger* logger) {
     ASSIGN_OR_RETURN(bridge_, Bridge::Open(options_, database_, clock, &ids_, metrics, logger));
     expressions_ = std::make_unique<Expressions>(bridge_.get());
     if (metrics != nullptr) WatchCaches(*metrics);
-    live_parts_ = std::make_shared<LiveParts>(LiveParts::Services{
-        .instance = [bridge = bridge_.get()] { return bridge->instance(); }, .runner = &bridge_->runner(), .database = database_, .clock = clock});
+    live_parts_ = std::make_shared<LiveParts>(
+        LiveParts::Services{.instance = [bridge = bridge_.get()] { return bridge->instance(); },
+                            .runner = &bridge_->runner(),
+                            .database = database_,
+                            .clock = clock});
     commands_ = {.options = &options_,
                  .database = database_,
                  .expressions = expressions_.get(),
                  .runner = &bridge_->runner(),
                  .logger = logger,
                  .dependents = &dependents_,
-                 .run_sql = [this](const std::string& sql, const ExecuteContext& context, RowSink* sink) -> Result<StatementResult> {
+                 .run_sql = [this](const std::string& sql, const ExecuteContext& context,
+                                   RowSink* sink) -> Result<StatementResult> {
                    ASSIGN_OR_RETURN(const auto statement, ParseEngineStatement(sql));
                    return RunTree(*statement, context, sink);
                  },
-                 .run_copy = [this](const std::string& sql, const ExecuteContext& context, RowSink* sink) -> Result<StatementResult> {
+                 .run_copy = [this](const std::string& sql, const ExecuteContext& context,
+                                    RowSink* sink) -> Result<StatementResult> {
                    ASSIGN_OR_RETURN(const auto statement, ParseEngineStatement(sql));
                    // The walk would refuse the reader of the file; the table and the path were checked by COPY.
                    QueryInput input;
@@ -77,7 +86,8 @@ class EngineOfDuckDb final : public Engine {
 
   Result<ScriptPtr> Parse(std::string_view sql) override {
     if (sql.size() > options_.sql_bytes) {
-      return Error{ErrorCode::kTooLarge, "the text has " + std::to_string(sql.size()) + " bytes, limits.sql_bytes are " + std::to_string(options_.sql_bytes)};
+      return Error{ErrorCode::kTooLarge, "the text has " + std::to_string(sql.size()) +
+                                             " bytes, limits.sql_bytes are " + std::to_string(options_.sql_bytes)};
     }
     if (ScriptPtr cached = parses_.Find(sql)) return cached;
     ASSIGN_OR_RETURN(ScriptPtr script, ParseScript(sql));
@@ -85,13 +95,15 @@ class EngineOfDuckDb final : public Engine {
     return script;
   }
 
-  FastOutcome TryFast(const StatementPtr& statement, const ExecuteContext& context, RowSink* sink, Completion completion) override {
+  FastOutcome TryFast(const StatementPtr& statement, const ExecuteContext& context, RowSink* sink,
+                      Completion completion) override {
     auto own = std::static_pointer_cast<const Statement>(statement);
     if (own->tree() == nullptr || own->refusal()) return FastOutcome::kNeedsWorker;
     return fast_.Try(own, context, sink, std::move(completion));
   }
 
-  Result<StatementResult> Execute(const StatementPtr& statement, const ExecuteContext& context, RowSink* sink) override {
+  Result<StatementResult> Execute(const StatementPtr& statement, const ExecuteContext& context,
+                                  RowSink* sink) override {
     const auto& own = static_cast<const Statement&>(*statement);
     RETURN_IF_ERROR(CheckAlive(context));
     if (own.command() == nullptr) return RunTree(own, context, sink);
@@ -116,7 +128,8 @@ class EngineOfDuckDb final : public Engine {
     const MetricLabels plan = {{"cache", "plan"}};
     const Counter hits = metrics.AddCounter("kalamdb_cache_hits_total", "Look-ups a cache answered.", plan);
     const Counter misses = metrics.AddCounter("kalamdb_cache_misses_total", "Look-ups a cache did not answer.", plan);
-    const Counter evictions = metrics.AddCounter("kalamdb_cache_evictions_total", "Entries a cache dropped for want of room.", plan);
+    const Counter evictions =
+        metrics.AddCounter("kalamdb_cache_evictions_total", "Entries a cache dropped for want of room.", plan);
     const Gauge bytes = metrics.AddGauge("kalamdb_cache_bytes", "Memory a cache holds.", plan);
     cache_metrics_ = metrics.OnCollect([this, hits, misses, evictions, bytes] {
       const CacheRow row = CacheStats()[0];
@@ -128,7 +141,8 @@ class EngineOfDuckDb final : public Engine {
   }
 
   static Status CheckAlive(const ExecuteContext& context) {
-    if (context.cancelled != nullptr && context.cancelled->load(std::memory_order_relaxed)) return Error{ErrorCode::kCancelled, "the statement was cancelled"};
+    if (context.cancelled != nullptr && context.cancelled->load(std::memory_order_relaxed))
+      return Error{ErrorCode::kCancelled, "the statement was cancelled"};
     return {};
   }
 
@@ -137,14 +151,17 @@ class EngineOfDuckDb final : public Engine {
 
   Result<StatementResult> RunTruncate(const TruncateTable& command, const ExecuteContext& context, RowSink* sink) {
     const std::string ns = NamespaceOf(command.name, context);
-    auto result = commands_.run_sql("DELETE FROM " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(command.name.name), context, sink);
+    auto result = commands_.run_sql(
+        "DELETE FROM " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(command.name.name), context,
+        sink);
     if (!result.ok() && result.error().position != 0) result.error().position = command.name.position;
     return result;
   }
 
   // --- statements of the engine's grammar ---
 
-  Status CheckRead(const catalog::Snapshot& snapshot, const TableReference& reference, const ExecuteContext& context) const {
+  Status CheckRead(const catalog::Snapshot& snapshot, const TableReference& reference,
+                   const ExecuteContext& context) const {
     const std::string ns = reference.namespace_name.empty() ? context.namespace_name : reference.namespace_name;
     if (IsSystemSchema(ns)) return CheckSystemRead(ns, reference, context);
     if (const catalog::TablePtr table = snapshot.FindTable(ns, reference.name)) {
@@ -161,41 +178,55 @@ class EngineOfDuckDb final : public Engine {
     for (const VirtualName& name : virtual_names_) {
       if (name.schema != folded_ns || name.name != folded) continue;
       if (!name.admins_only || context.identity.IsAdmin()) return {};
-      return Error{ErrorCode::kPermissionDenied, ns + "." + reference.name + " is for the roles dba and system"}.WithHint("").At(reference.position);
+      return Error{ErrorCode::kPermissionDenied, ns + "." + reference.name + " is for the roles dba and system"}
+          .WithHint("")
+          .At(reference.position);
     }
     if (folded_ns == row::FoldName("information_schema")) return {};  // the bridge's own
-    if (IsLaterTable(reference.name)) return Error{ErrorCode::kUnsupported, ns + "." + reference.name + " is not offered yet"}.WithHint("").At(reference.position);
+    if (IsLaterTable(reference.name))
+      return Error{ErrorCode::kUnsupported, ns + "." + reference.name + " is not offered yet"}.WithHint("").At(
+          reference.position);
     return TableNotFound(ns, reference.name).At(reference.position);
   }
 
-  Status CheckWrite(const catalog::Snapshot& snapshot, const Statement& statement, const ExecuteContext& context) const {
+  Status CheckWrite(const catalog::Snapshot& snapshot, const Statement& statement,
+                    const ExecuteContext& context) const {
     const TableReference& target = *statement.target();
     const std::string ns = target.namespace_name.empty() ? context.namespace_name : target.namespace_name;
     if (IsSystemSchema(ns)) {
       RETURN_IF_ERROR(CheckSystemRead(ns, target, context));
-      return Error{ErrorCode::kUnsupported, "tables of " + ns + " are changed by their own statements"}.WithHint("").At(target.position);
+      return Error{ErrorCode::kUnsupported, "tables of " + ns + " are changed by their own statements"}.WithHint("").At(
+          target.position);
     }
     RETURN_IF_ERROR(CheckRead(snapshot, target, context));
     const catalog::TablePtr table = snapshot.FindTable(ns, target.name);
-    if (table == nullptr) return Error{ErrorCode::kUnsupported, target.name + " is a view: it cannot be changed"}.WithHint("").At(target.position);
+    if (table == nullptr)
+      return Error{ErrorCode::kUnsupported, target.name + " is a view: it cannot be changed"}.WithHint("").At(
+          target.position);
     if (!CanWrite(context.identity, *table)) {
-      return Error{ErrorCode::kPermissionDenied, "table " + table->QualifiedName() + " may be read, not written"}.WithHint("").At(target.position);
+      return Error{ErrorCode::kPermissionDenied, "table " + table->QualifiedName() + " may be read, not written"}
+          .WithHint("")
+          .At(target.position);
     }
     if (table->kind == catalog::TableKind::kStream && statement.query_type() != QueryType::kInsert) {
-      return Error{ErrorCode::kUnsupported, "table " + table->QualifiedName() + " is a STREAM: its events are inserted and expire, nothing else"};
+      return Error{ErrorCode::kUnsupported, "table " + table->QualifiedName() +
+                                                " is a STREAM: its events are inserted and expire, nothing else"};
     }
     return {};
   }
 
-  Result<duckdb::vector<duckdb::Value>> Parameters(const Statement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) {
+  Result<duckdb::vector<duckdb::Value>> Parameters(const Statement& statement, const ExecuteContext& context,
+                                                   const storage::ReadViewPtr& view) {
     RETURN_IF_ERROR(CheckParameters(statement.parameters(), context));
     if (statement.parameters().empty()) return duckdb::vector<duckdb::Value>();
     // What a parameter is asked depends on the catalog only, not on the user.
     const uint64_t generation = view->catalog->generation();
     auto known = statement.signature();
-    if (known == nullptr || known->catalog_generation != generation || known->namespace_name != context.namespace_name) {
+    if (known == nullptr || known->catalog_generation != generation ||
+        known->namespace_name != context.namespace_name) {
       ASSIGN_OR_RETURN(QueryRunner::Signature bound, bridge_->runner().Bind(*statement.tree(), context, view));
-      known = std::make_shared<const BoundSignature>(BoundSignature{generation, context.namespace_name, std::move(bound.parameter_types)});
+      known = std::make_shared<const BoundSignature>(
+          BoundSignature{generation, context.namespace_name, std::move(bound.parameter_types)});
       statement.set_signature(known);
     }
     return BindParameters(statement.parameters(), known->parameter_types, context);
@@ -208,10 +239,12 @@ class EngineOfDuckDb final : public Engine {
       if (!IsSystemSchema(context.namespace_name)) return NamespaceNotFound(context.namespace_name);
     }
     if (statement.target()) {
-      if (Status may = CheckWrite(*view->catalog, statement, context); !may.ok()) return statement.Relocate(std::move(may).error());
+      if (Status may = CheckWrite(*view->catalog, statement, context); !may.ok())
+        return statement.Relocate(std::move(may).error());
     }
     for (const TableReference& read : statement.reads()) {
-      if (Status may = CheckRead(*view->catalog, read, context); !may.ok()) return statement.Relocate(std::move(may).error());
+      if (Status may = CheckRead(*view->catalog, read, context); !may.ok())
+        return statement.Relocate(std::move(may).error());
     }
     RETURN_IF_ERROR(CheckParameters(statement.parameters(), context));
     if (auto fast = fast_.Run(statement, context, sink)) return *std::move(fast);
@@ -229,10 +262,14 @@ class EngineOfDuckDb final : public Engine {
   }
 
   // The first table the statement names, for metrics and logs.
-  static void NameTable(const Statement& statement, const ExecuteContext& context, const catalog::Snapshot& snapshot, StatementResult* result) {
-    const TableReference* first = statement.target() ? &*statement.target() : statement.reads().empty() ? nullptr : &statement.reads()[0];
+  static void NameTable(const Statement& statement, const ExecuteContext& context, const catalog::Snapshot& snapshot,
+                        StatementResult* result) {
+    const TableReference* first = statement.target()          ? &*statement.target()
+                                  : statement.reads().empty() ? nullptr
+                                                              : &statement.reads()[0];
     if (first == nullptr) return;
-    const auto table = snapshot.FindTable(first->namespace_name.empty() ? context.namespace_name : first->namespace_name, first->name);
+    const auto table =
+        snapshot.FindTable(first->namespace_name.empty() ? context.namespace_name : first->namespace_name, first->name);
     if (table == nullptr) return;
     result->namespace_name = table->namespace_name;
     result->table_name = table->name;
@@ -263,19 +300,31 @@ struct EngineOfDuckDb::CommandRunner {
   const ExecuteContext& context;
   RowSink* sink;
 
-  Result<StatementResult> operator()(const CreateNamespace& c) const { return RunCreateNamespace(engine.commands_, c, context); }
-  Result<StatementResult> operator()(const AlterNamespace& c) const { return RunAlterNamespace(engine.commands_, c, context); }
-  Result<StatementResult> operator()(const DropNamespace& c) const { return RunDropNamespace(engine.commands_, c, context); }
-  Result<StatementResult> operator()(const CreateTable& c) const { return RunCreateTable(engine.commands_, c, context); }
+  Result<StatementResult> operator()(const CreateNamespace& c) const {
+    return RunCreateNamespace(engine.commands_, c, context);
+  }
+  Result<StatementResult> operator()(const AlterNamespace& c) const {
+    return RunAlterNamespace(engine.commands_, c, context);
+  }
+  Result<StatementResult> operator()(const DropNamespace& c) const {
+    return RunDropNamespace(engine.commands_, c, context);
+  }
+  Result<StatementResult> operator()(const CreateTable& c) const {
+    return RunCreateTable(engine.commands_, c, context);
+  }
   Result<StatementResult> operator()(const AlterTable& c) const { return RunAlterTable(engine.commands_, c, context); }
   Result<StatementResult> operator()(const DropTable& c) const { return RunDropTable(engine.commands_, c, context); }
   Result<StatementResult> operator()(const TruncateTable& c) const { return engine.RunTruncate(c, context, sink); }
-  Result<StatementResult> operator()(const Describe& c) const { return RunDescribe(engine.commands_, c, context, sink); }
+  Result<StatementResult> operator()(const Describe& c) const {
+    return RunDescribe(engine.commands_, c, context, sink);
+  }
   Result<StatementResult> operator()(const Show& c) const { return RunShow(engine.commands_, c, context, sink); }
   Result<StatementResult> operator()(const CopyTable& c) const { return RunCopy(engine.commands_, c, context, sink); }
   Result<StatementResult> operator()(const CreateView& c) const { return RunCreateView(engine.commands_, c, context); }
   Result<StatementResult> operator()(const DropView& c) const { return RunDropView(engine.commands_, c, context); }
-  Result<StatementResult> operator()(const Unsupported& c) const { return Error{ErrorCode::kUnsupported, c.what, c.hint}; }
+  Result<StatementResult> operator()(const Unsupported& c) const {
+    return Error{ErrorCode::kUnsupported, c.what, c.hint};
+  }
   Result<StatementResult> operator()(const UseNamespace&) const { return Elsewhere(); }
   Result<StatementResult> operator()(const StorageJob&) const { return Elsewhere(); }
   Result<StatementResult> operator()(const CreateUser&) const { return Elsewhere(); }
@@ -283,10 +332,13 @@ struct EngineOfDuckDb::CommandRunner {
   Result<StatementResult> operator()(const DropUser&) const { return Elsewhere(); }
   Result<StatementResult> operator()(const ExecuteAs&) const { return Elsewhere(); }
 
-  static Result<StatementResult> Elsewhere() { return Error{ErrorCode::kInternal, "a statement of the service reached the engine"}; }
+  static Result<StatementResult> Elsewhere() {
+    return Error{ErrorCode::kInternal, "a statement of the service reached the engine"};
+  }
 };
 
-Result<StatementResult> EngineOfDuckDb::RunCommand(const Statement& statement, const ExecuteContext& context, RowSink* sink) {
+Result<StatementResult> EngineOfDuckDb::RunCommand(const Statement& statement, const ExecuteContext& context,
+                                                   RowSink* sink) {
   if (statement.refusal()) return *statement.refusal();
   const storage::ReadViewPtr view = database_->View();
   for (const TableReference& read : statement.reads()) RETURN_IF_ERROR(CheckRead(*view->catalog, read, context));
@@ -295,14 +347,16 @@ Result<StatementResult> EngineOfDuckDb::RunCommand(const Statement& statement, c
 
 Result<LiveSelectPtr> EngineOfDuckDb::CompileLive(std::string_view sql, const ExecuteContext& context) {
   if (sql.size() > options_.sql_bytes) {
-    return Error{ErrorCode::kTooLarge, "the text has " + std::to_string(sql.size()) + " bytes, limits.sql_bytes are " + std::to_string(options_.sql_bytes)};
+    return Error{ErrorCode::kTooLarge, "the text has " + std::to_string(sql.size()) + " bytes, limits.sql_bytes are " +
+                                           std::to_string(options_.sql_bytes)};
   }
   return CompileLiveSelect(sql, context, live_parts_);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::Open(EngineOptions options, storage::Database* database, const Clock* clock, Metrics* metrics, Logger* logger) {
+Result<std::unique_ptr<Engine>> Engine::Open(EngineOptions options, storage::Database* database, const Clock* clock,
+                                             Metrics* metrics, Logger* logger) {
   auto engine = std::make_unique<EngineOfDuckDb>(std::move(options), database, clock, metrics);
   RETURN_IF_ERROR(engine->Start(clock, metrics, logger));
   return std::unique_ptr<Engine>(std::move(engine));

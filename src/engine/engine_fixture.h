@@ -1,4 +1,5 @@
-// What the tests of class Engine share: a server's engine over a database in a temporary directory, users, and SQL in one word.
+// What the tests of class Engine share: a server's engine over a database in a temporary directory, users, and SQL in
+// one word.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -109,7 +110,9 @@ class EngineFixture : public testing::Test {
     }
     return shown;
   }
-  std::string Sql(const std::string& sql, const std::vector<row::JsonParam>& params = {}) { return SqlAs(root_, sql, params); }
+  std::string Sql(const std::string& sql, const std::vector<row::JsonParam>& params = {}) {
+    return SqlAs(root_, sql, params);
+  }
 
   static std::string Shown(const Error& error) { return std::string(ErrorCodeName(error.code)) + ": " + error.message; }
   static std::string Shown(const Result<StatementResult>& result, const LineSink& sink) {

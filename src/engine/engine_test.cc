@@ -32,10 +32,13 @@ TEST_F(EngineTest, TableFromCreateToDrop) {
 TEST_F(EngineTest, AlterSeesOldAndNewRows) {
   Sql("CREATE TABLE t (id BIGINT PRIMARY KEY, v INT)");
   EXPECT_EQ(Sql("INSERT INTO t VALUES (1, 10)"), "ok 1");
-  EXPECT_EQ(Sql("ALTER TABLE t ADD COLUMN c TEXT NOT NULL DEFAULT 'new', ALTER COLUMN v TYPE BIGINT, RENAME COLUMN v TO w"), "ok 0");
+  EXPECT_EQ(
+      Sql("ALTER TABLE t ADD COLUMN c TEXT NOT NULL DEFAULT 'new', ALTER COLUMN v TYPE BIGINT, RENAME COLUMN v TO w"),
+      "ok 0");
   EXPECT_EQ(Fast(root_, "SELECT * FROM t WHERE id = 1"), "[\"1\",\"10\",\"new\"]");
   EXPECT_EQ(Fast(root_, "INSERT INTO t VALUES (2, 5000000000, 'x')"), "ok 1");
-  EXPECT_EQ(Sql("SELECT * FROM t WHERE c = 'new' OR w > 20 ORDER BY id"), "[\"1\",\"10\",\"new\"]\n[\"2\",\"5000000000\",\"x\"]");
+  EXPECT_EQ(Sql("SELECT * FROM t WHERE c = 'new' OR w > 20 ORDER BY id"),
+            "[\"1\",\"10\",\"new\"]\n[\"2\",\"5000000000\",\"x\"]");
   EXPECT_THAT(Sql("ALTER TABLE t ADD COLUMN d BIGINT DEFAULT SNOWFLAKE_ID()"), StartsWith("UNSUPPORTED"));
   EXPECT_THAT(Sql("ALTER TABLE t ADD COLUMN d INT DEFAULT 'x'"), StartsWith("TYPE_MISMATCH"));
   EXPECT_EQ(Sql("ALTER TABLE t ADD COLUMN n INT"), "ok 0");
@@ -49,7 +52,9 @@ TEST_F(EngineTest, AlterSeesOldAndNewRows) {
 }
 
 TEST_F(EngineTest, ChecksFollowTheirColumns) {
-  EXPECT_EQ(Sql("CREATE TABLE t (id INT PRIMARY KEY, \"a b\" INT, CONSTRAINT positive CHECK (\"a b\" > 0 AND length('a b') = 3))"), "ok 0");
+  EXPECT_EQ(Sql("CREATE TABLE t (id INT PRIMARY KEY, \"a b\" INT, CONSTRAINT positive CHECK (\"a b\" > 0 AND length('a "
+                "b') = 3))"),
+            "ok 0");
   EXPECT_EQ(Sql("INSERT INTO t VALUES (1, 5)"), "ok 1");
   EXPECT_THAT(Sql("INSERT INTO t VALUES (2, 0)"), StartsWith("CHECK_VIOLATION"));
   EXPECT_EQ(Sql("ALTER TABLE t RENAME COLUMN \"a b\" TO c"), "ok 0");
@@ -82,18 +87,27 @@ TEST_F(EngineTest, WhoMay) {
 }
 
 TEST_F(EngineTest, FastStatements) {
-  Sql("CREATE TABLE m (room TEXT, id BIGINT, body TEXT DEFAULT 'none', n INT, PRIMARY KEY (room, id)) WITH (ACCESS_LEVEL = 'PUBLIC_WRITE')");
-  for (int i = 1; i <= 5; ++i) EXPECT_EQ(Fast(alice_, "INSERT INTO m (room, id, n) VALUES ($1, $2, $2)", {Text("a"), Int(i)}), "ok 1");
-  EXPECT_EQ(Fast(alice_, "INSERT INTO m VALUES ('b', 1, 'x', NULL), ('b', 2, DEFAULT, 7) RETURNING id, body"), "[\"1\",\"x\"]\n[\"2\",\"none\"]");
+  Sql("CREATE TABLE m (room TEXT, id BIGINT, body TEXT DEFAULT 'none', n INT, PRIMARY KEY (room, id)) WITH "
+      "(ACCESS_LEVEL = 'PUBLIC_WRITE')");
+  for (int i = 1; i <= 5; ++i)
+    EXPECT_EQ(Fast(alice_, "INSERT INTO m (room, id, n) VALUES ($1, $2, $2)", {Text("a"), Int(i)}), "ok 1");
+  EXPECT_EQ(Fast(alice_, "INSERT INTO m VALUES ('b', 1, 'x', NULL), ('b', 2, DEFAULT, 7) RETURNING id, body"),
+            "[\"1\",\"x\"]\n[\"2\",\"none\"]");
   EXPECT_EQ(Fast(alice_, "SELECT id FROM m WHERE room = $1 ORDER BY id DESC LIMIT 2", {Text("a")}), "[\"5\"]\n[\"4\"]");
-  EXPECT_EQ(Fast(alice_, "SELECT id FROM m WHERE room = $1 AND id < $2 ORDER BY id DESC LIMIT $3", {Text("a"), Text("4"), Int(2)}), "[\"3\"]\n[\"2\"]");
+  EXPECT_EQ(Fast(alice_, "SELECT id FROM m WHERE room = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+                 {Text("a"), Text("4"), Int(2)}),
+            "[\"3\"]\n[\"2\"]");
   EXPECT_EQ(Fast(alice_, "SELECT n FROM m WHERE room = 'a' AND id BETWEEN 2 AND 3"), "[2]\n[3]");
   EXPECT_EQ(Fast(alice_, "SELECT n FROM m WHERE room = 'a' AND id > 3 AND id <= 4"), "[4]");
   EXPECT_EQ(Fast(alice_, "SELECT n FROM m WHERE room = $1", {Null()}), "");
   EXPECT_EQ(Fast(alice_, "SELECT room, id FROM m ORDER BY room, id LIMIT 1 OFFSET 5"), "[\"b\",\"1\"]");
-  EXPECT_EQ(Fast(alice_, "UPDATE m SET n = $1, body = DEFAULT WHERE room = 'b' AND id = 1 RETURNING *", {Int(9)}), "[\"b\",\"1\",\"none\",9]");
+  EXPECT_EQ(Fast(alice_, "UPDATE m SET n = $1, body = DEFAULT WHERE room = 'b' AND id = 1 RETURNING *", {Int(9)}),
+            "[\"b\",\"1\",\"none\",9]");
   EXPECT_EQ(Fast(alice_, "UPDATE m SET n = 1 WHERE room = 'z' AND id = 1"), "ok 0");
-  EXPECT_EQ(Fast(alice_, "INSERT INTO m VALUES ('a', 1, 'new', 1) ON CONFLICT (room, id) DO UPDATE SET body = EXCLUDED.body, n = 100 RETURNING body, n"), "[\"new\",100]");
+  EXPECT_EQ(Fast(alice_,
+                 "INSERT INTO m VALUES ('a', 1, 'new', 1) ON CONFLICT (room, id) DO UPDATE SET body = EXCLUDED.body, n "
+                 "= 100 RETURNING body, n"),
+            "[\"new\",100]");
   EXPECT_EQ(Fast(alice_, "INSERT INTO m VALUES ('a', 1, 'newer', 1) ON CONFLICT DO NOTHING"), "ok 0");
   EXPECT_EQ(Fast(alice_, "DELETE FROM m WHERE room = 'b' AND id = 2 RETURNING n"), "[7]");
   EXPECT_EQ(Fast(alice_, "INSERT INTO m VALUES ('b', 2, 'again', 1)"), "ok 1");
@@ -106,18 +120,22 @@ TEST_F(EngineTest, FastStatements) {
 TEST_F(EngineTest, FastErrorsAreThoseOfTheOtherWay) {
   Sql("CREATE TABLE e (id INT PRIMARY KEY, v VARCHAR(3), n INT NOT NULL)");
   EXPECT_EQ(Fast(root_, "INSERT INTO e VALUES (1, 'abc', 1)"), "ok 1");
-  for (const char* values : {"(1, 'x', 1)", "(2, 'abcd', 1)", "(3, 'x', NULL)", "(4, 'x', 1), (4, 'y', 2)", "(5, 'x', 1), (1, 'y', 2)", "(6, 'äöü', 1), (7, 'äöüß', 1)"}) {
+  for (const char* values : {"(1, 'x', 1)", "(2, 'abcd', 1)", "(3, 'x', NULL)", "(4, 'x', 1), (4, 'y', 2)",
+                             "(5, 'x', 1), (1, 'y', 2)", "(6, 'äöü', 1), (7, 'äöüß', 1)"}) {
     const std::string fast = Fast(root_, "INSERT INTO e VALUES " + std::string(values));
     const std::string slow = Sql("INSERT INTO e SELECT * FROM (VALUES " + std::string(values) + ") AS v");
     EXPECT_EQ(fast, slow) << values;
-    EXPECT_THAT(fast, testing::AnyOf(StartsWith("UNIQUE_VIOLATION"), StartsWith("TYPE_MISMATCH"), StartsWith("NOT_NULL_VIOLATION")));
+    EXPECT_THAT(fast, testing::AnyOf(StartsWith("UNIQUE_VIOLATION"), StartsWith("TYPE_MISMATCH"),
+                                     StartsWith("NOT_NULL_VIOLATION")));
   }
   EXPECT_EQ(Sql("SELECT count(*) FROM e"), "[\"1\"]");
 }
 
 TEST_F(EngineTest, Parameters) {
   Sql("CREATE TABLE p (id BIGINT PRIMARY KEY, d DECIMAL(10,2), at TIMESTAMP, ok BOOLEAN)");
-  EXPECT_EQ(Sql("INSERT INTO p VALUES ($1, $2, $3, $4 AND true)", {Text("5"), Text("1.25"), Int(1000000), {row::JsonParam::Kind::kBool, "true"}}), "ok 1");
+  EXPECT_EQ(Sql("INSERT INTO p VALUES ($1, $2, $3, $4 AND true)",
+                {Text("5"), Text("1.25"), Int(1000000), {row::JsonParam::Kind::kBool, "true"}}),
+            "ok 1");
   EXPECT_EQ(Sql("SELECT d, at, ok FROM p WHERE id + 0 = $1", {Text("5")}), "[\"1.25\",1000000,true]");
   EXPECT_EQ(Sql("SELECT $1, $2", {Int(3), Text("x")}), "[\"3\",\"x\"]");
   EXPECT_THAT(Sql("SELECT * FROM p WHERE id = $1"), StartsWith("INVALID_PARAMETER"));
@@ -173,7 +191,8 @@ TEST_F(EngineTest, Streams) {
 }
 
 TEST_F(EngineTest, RestartKeepsEverything) {
-  Sql("CREATE TABLE t (id BIGINT PRIMARY KEY, v TEXT DEFAULT 'd'); INSERT INTO t (id) VALUES (1); ALTER TABLE t ADD COLUMN w INT DEFAULT 4");
+  Sql("CREATE TABLE t (id BIGINT PRIMARY KEY, v TEXT DEFAULT 'd'); INSERT INTO t (id) VALUES (1); ALTER TABLE t ADD "
+      "COLUMN w INT DEFAULT 4");
   Close();
   Open();
   EXPECT_EQ(Sql("SELECT * FROM t WHERE id = 1"), "[\"1\",\"d\",4]");

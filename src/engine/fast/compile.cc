@@ -27,7 +27,9 @@ using duckdb::StatementType;
 
 // The plain table of a FROM, UPDATE or DELETE; nullptr for anything else.
 const duckdb::BaseTableRef* PlainTable(const duckdb::TableRef* table) {
-  if (table == nullptr || table->type != duckdb::TableReferenceType::BASE_TABLE || table->sample || !table->column_name_alias.empty()) return nullptr;
+  if (table == nullptr || table->type != duckdb::TableReferenceType::BASE_TABLE || table->sample ||
+      !table->column_name_alias.empty())
+    return nullptr;
   const auto& base = table->Cast<duckdb::BaseTableRef>();
   return base.at_clause || !base.catalog_name.empty() ? nullptr : &base;
 }
@@ -35,19 +37,23 @@ const duckdb::BaseTableRef* PlainTable(const duckdb::TableRef* table) {
 const duckdb::SelectNode* PlainSelect(const duckdb::QueryNode& node) {
   if (node.type != duckdb::QueryNodeType::SELECT_NODE || !node.cte_map.map.empty()) return nullptr;
   const auto& select = node.Cast<duckdb::SelectNode>();
-  if (!select.groups.group_expressions.empty() || !select.groups.grouping_sets.empty() || select.having || select.qualify || select.sample ||
-      select.aggregate_handling != duckdb::AggregateHandling::STANDARD_HANDLING || PlainTable(select.from_table.get()) == nullptr) {
+  if (!select.groups.group_expressions.empty() || !select.groups.grouping_sets.empty() || select.having ||
+      select.qualify || select.sample || select.aggregate_handling != duckdb::AggregateHandling::STANDARD_HANDLING ||
+      PlainTable(select.from_table.get()) == nullptr) {
     return nullptr;
   }
   for (const auto& expression : select.select_list) {
-    if (expression->GetExpressionClass() != ExpressionClass::COLUMN_REF && expression->GetExpressionClass() != ExpressionClass::STAR) return nullptr;
+    if (expression->GetExpressionClass() != ExpressionClass::COLUMN_REF &&
+        expression->GetExpressionClass() != ExpressionClass::STAR)
+      return nullptr;
   }
   return &select;
 }
 
 class Compiler {
  public:
-  Compiler(const duckdb::SQLStatement& tree, catalog::TablePtr table, FastPlan* plan) : tree_(tree), table_(std::move(table)), plan_(plan) {}
+  Compiler(const duckdb::SQLStatement& tree, catalog::TablePtr table, FastPlan* plan)
+      : tree_(tree), table_(std::move(table)), plan_(plan) {}
 
   bool Run() {
     switch (tree_.type) {
@@ -83,11 +89,14 @@ class Compiler {
     }
     if (expression.GetExpressionClass() != ExpressionClass::COMPARISON) return false;
     const auto& comparison = expression.Cast<duckdb::ComparisonExpression>();
-    if (scope.Column(*comparison.left)) return Term(scope, expression.GetExpressionType(), *comparison.left, *comparison.right);
-    return Term(scope, duckdb::FlipComparisonExpression(expression.GetExpressionType()), *comparison.right, *comparison.left);
+    if (scope.Column(*comparison.left))
+      return Term(scope, expression.GetExpressionType(), *comparison.left, *comparison.right);
+    return Term(scope, duckdb::FlipComparisonExpression(expression.GetExpressionType()), *comparison.right,
+                *comparison.left);
   }
 
-  bool Term(const TableScope& scope, ExpressionType comparison, const ParsedExpression& column, const ParsedExpression& value) {
+  bool Term(const TableScope& scope, ExpressionType comparison, const ParsedExpression& column,
+            const ParsedExpression& value) {
     const auto ordinal = scope.Column(column);
     if (!ordinal || !schema().column(*ordinal).IsKey()) return false;
     const size_t position = schema().column(*ordinal).key_position - 1u;
@@ -97,9 +106,11 @@ class Compiler {
     switch (comparison) {
       case ExpressionType::COMPARE_EQUAL: return SetOnce(&terms.equal, *std::move(operand));
       case ExpressionType::COMPARE_GREATERTHAN: return SetOnce(&terms.lower, FastBound{*std::move(operand), false});
-      case ExpressionType::COMPARE_GREATERTHANOREQUALTO: return SetOnce(&terms.lower, FastBound{*std::move(operand), true});
+      case ExpressionType::COMPARE_GREATERTHANOREQUALTO:
+        return SetOnce(&terms.lower, FastBound{*std::move(operand), true});
       case ExpressionType::COMPARE_LESSTHAN: return SetOnce(&terms.upper, FastBound{*std::move(operand), false});
-      case ExpressionType::COMPARE_LESSTHANOREQUALTO: return SetOnce(&terms.upper, FastBound{*std::move(operand), true});
+      case ExpressionType::COMPARE_LESSTHANOREQUALTO:
+        return SetOnce(&terms.upper, FastBound{*std::move(operand), true});
       default: return false;
     }
   }
@@ -227,14 +238,17 @@ class Compiler {
     std::vector<int> source(schema().size(), -1);
     for (size_t i = 0; i < given.size(); ++i) source[given[i]] = static_cast<int>(i);
     if (insert.default_values) source.assign(schema().size(), -1);
-    const auto values = insert.default_values ? duckdb::optional_ptr<duckdb::ExpressionListRef>() : insert.GetValuesList();
+    const auto values =
+        insert.default_values ? duckdb::optional_ptr<duckdb::ExpressionListRef>() : insert.GetValuesList();
     plan_->row_count = values ? values->values.size() : 1;
     if (plan_->row_count > storage::kBulkRows) return false;
     plan_->cells.reserve(plan_->row_count * schema().size());
     for (size_t r = 0; r < plan_->row_count; ++r) {
       if (values && values->values[r].size() != given.size()) return false;
       for (size_t i = 0; i < schema().size(); ++i) {
-        auto operand = source[i] < 0 ? defaults[i] : StoredOperand(*values->values[r][static_cast<size_t>(source[i])], schema().column(i));
+        auto operand = source[i] < 0
+                           ? defaults[i]
+                           : StoredOperand(*values->values[r][static_cast<size_t>(source[i])], schema().column(i));
         if (!operand) return false;
         plan_->cells.push_back(*std::move(operand));
       }
@@ -259,7 +273,9 @@ class Compiler {
       plan_->on_conflict = FastPlan::OnConflict::kNothing;
       return conflict.indexed_columns.empty() || IsKey(conflict.indexed_columns);
     }
-    if (conflict.action_type != duckdb::OnConflictAction::UPDATE || !conflict.set_info || !IsKey(conflict.indexed_columns)) return false;
+    if (conflict.action_type != duckdb::OnConflictAction::UPDATE || !conflict.set_info ||
+        !IsKey(conflict.indexed_columns))
+      return false;
     plan_->on_conflict = FastPlan::OnConflict::kUpdate;
     return Sets(*conflict.set_info, true);
   }
@@ -308,7 +324,8 @@ class Compiler {
     plan_->kind = FastPlan::Kind::kUpdate;
     const duckdb::BaseTableRef& base = *PlainTable(update.table.get());
     const TableScope scope(table_, base.alias);
-    return WholeKey(scope, update.set_info->condition) && Sets(*update.set_info, false) && Returning(scope, update.returning_list);
+    return WholeKey(scope, update.set_info->condition) && Sets(*update.set_info, false) &&
+           Returning(scope, update.returning_list);
   }
 
   bool Delete(const duckdb::DeleteStatement& statement) {
@@ -338,11 +355,13 @@ bool MayBeFast(const Statement& statement) {
     case StatementType::SELECT_STATEMENT: return PlainSelect(*tree->Cast<duckdb::SelectStatement>().node) != nullptr;
     case StatementType::INSERT_STATEMENT: {
       const auto& insert = tree->Cast<duckdb::InsertStatement>();
-      return insert.cte_map.map.empty() && insert.column_order == duckdb::InsertColumnOrder::INSERT_BY_POSITION && (insert.default_values || insert.GetValuesList());
+      return insert.cte_map.map.empty() && insert.column_order == duckdb::InsertColumnOrder::INSERT_BY_POSITION &&
+             (insert.default_values || insert.GetValuesList());
     }
     case StatementType::UPDATE_STATEMENT: {
       const auto& update = tree->Cast<duckdb::UpdateStatement>();
-      return update.cte_map.map.empty() && !update.from_table && update.set_info && PlainTable(update.table.get()) != nullptr;
+      return update.cte_map.map.empty() && !update.from_table && update.set_info &&
+             PlainTable(update.table.get()) != nullptr;
     }
     case StatementType::DELETE_STATEMENT: {
       const auto& erase = tree->Cast<duckdb::DeleteStatement>();
@@ -352,7 +371,8 @@ bool MayBeFast(const Statement& statement) {
   }
 }
 
-FastPlanPtr CompileFast(const Statement& statement, const std::string& request_namespace, const catalog::Snapshot& snapshot) {
+FastPlanPtr CompileFast(const Statement& statement, const std::string& request_namespace,
+                        const catalog::Snapshot& snapshot) {
   const TableReference& reference = statement.target() ? *statement.target() : statement.reads().at(0);
   auto plan = std::make_shared<FastPlan>();
   plan->namespace_name = reference.namespace_name.empty() ? request_namespace : reference.namespace_name;

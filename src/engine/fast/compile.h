@@ -16,6 +16,7 @@ namespace kalamdb::engine {
 bool MayBeFast(const Statement& statement);
 
 // nullptr where its table is not there; a plan of kind kNone where it is there but the statement is not for us.
-FastPlanPtr CompileFast(const Statement& statement, const std::string& request_namespace, const catalog::Snapshot& snapshot);
+FastPlanPtr CompileFast(const Statement& statement, const std::string& request_namespace,
+                        const catalog::Snapshot& snapshot);
 
 }  // namespace kalamdb::engine

@@ -1,5 +1,6 @@
-// Random statements both ways: on one table by the fast path, on its twin by the query runner (an idle CTE in front keeps the fast
-// path away). Answers, errors with their texts, and in the end all rows must be equal. KALAM_SEED repeats a run.
+// Random statements both ways: on one table by the fast path, on its twin by the query runner (an idle CTE in front
+// keeps the fast path away). Answers, errors with their texts, and in the end all rows must be equal. KALAM_SEED
+// repeats a run.
 #include <cstdlib>
 #include <iostream>
 
@@ -12,7 +13,8 @@ namespace {
 class FastDifferential : public EngineFixture {
  protected:
   std::string Replace(std::string text, const std::string& from, const std::string& to) {
-    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
     return text;
   }
   const char* Pick(std::initializer_list<const char*> list) { return *(list.begin() + random_.Below(list.size())); }
@@ -31,7 +33,9 @@ class FastDifferential : public EngineFixture {
       case 3: return Pick({"1", "-7", "2147483647", "2147483648", "1.5", "2.5", "'12'", "'zz'", "1e3"});
       case 4: return Pick({"1.25", "-0.005", "99999999.99", "123456789012", "'7.5'", "3", "'nan'"});
       case 5: return Pick({"true", "false", "'true'", "'no'", "1", "'maybe'"});
-      default: return Pick({"'2024-01-31 12:00:00'", "'2024-02-30'", "DATE '2024-01-01'", "TIMESTAMP '2020-01-01 00:00:01.5'", "'x'"});
+      default:
+        return Pick(
+            {"'2024-01-31 12:00:00'", "'2024-02-30'", "DATE '2024-01-01'", "TIMESTAMP '2020-01-01 00:00:01.5'", "'x'"});
     }
   }
   std::string Row() {
@@ -39,11 +43,12 @@ class FastDifferential : public EngineFixture {
     for (int i = 0; i < 7; ++i) row += (i == 0 ? "" : ", ") + Value(i);
     return row + ")";
   }
-  // A row that violates nothing. The two ways differ in one thing: whether an upsert whose own row violates NOT NULL or a length, but
-  // meets a row that is there, fails (the fast path, as PostgreSQL) or not.
+  // A row that violates nothing. The two ways differ in one thing: whether an upsert whose own row violates NOT NULL or
+  // a length, but meets a row that is there, fails (the fast path, as PostgreSQL) or not.
   std::string SoundRow() {
-    return "(" + Room() + ", " + Key() + ", " + Pick({"'x'", "'äöü'", "NULL", "5"}) + ", " + Pick({"1", "-7", "2.5", "DEFAULT"}) + ", " + Pick({"1.25", "NULL", "3"}) + ", " +
-           Pick({"true", "NULL"}) + ", " + Pick({"DEFAULT", "'2024-01-31 12:00:00'"}) + ")";
+    return "(" + Room() + ", " + Key() + ", " + Pick({"'x'", "'äöü'", "NULL", "5"}) + ", " +
+           Pick({"1", "-7", "2.5", "DEFAULT"}) + ", " + Pick({"1.25", "NULL", "3"}) + ", " + Pick({"true", "NULL"}) +
+           ", " + Pick({"DEFAULT", "'2024-01-31 12:00:00'"}) + ")";
   }
   std::string Where() { return " WHERE room = " + Room() + " AND id = " + Key(); }
   std::string Set() {
@@ -69,7 +74,8 @@ class FastDifferential : public EngineFixture {
     return "SELECT count(*) FROM @";
   }
   std::string Statement() {
-    const std::string returning = Chance(40) ? Pick({" RETURNING *", " RETURNING id, v", " RETURNING n AS m, room"}) : "";
+    const std::string returning =
+        Chance(40) ? Pick({" RETURNING *", " RETURNING id, v", " RETURNING n AS m, room"}) : "";
     switch (random_.Below(8)) {
       case 0:
       case 1: {
@@ -78,7 +84,12 @@ class FastDifferential : public EngineFixture {
         return "INSERT INTO @ VALUES " + rows + returning;
       }
       case 2: return "INSERT INTO @ (id, room) VALUES (" + Key() + ", " + Room() + ")" + returning;
-      case 3: return "INSERT INTO @ VALUES " + SoundRow() + " ON CONFLICT (room, id) DO " + (Chance(50) ? std::string("NOTHING") : "UPDATE SET v = EXCLUDED.v, " + std::string(Pick({"n = EXCLUDED.n", "n = 4", "d = NULL"}))) + returning;
+      case 3:
+        return "INSERT INTO @ VALUES " + SoundRow() + " ON CONFLICT (room, id) DO " +
+               (Chance(50)
+                    ? std::string("NOTHING")
+                    : "UPDATE SET v = EXCLUDED.v, " + std::string(Pick({"n = EXCLUDED.n", "n = 4", "d = NULL"}))) +
+               returning;
       case 4: return "UPDATE @ SET " + Set() + Where() + returning;
       case 5: return "DELETE FROM @" + Where() + returning;
       default: return Select();
@@ -90,11 +101,13 @@ class FastDifferential : public EngineFixture {
 
 TEST_F(FastDifferential, BothWaysAreOne) {
   const char* given = std::getenv("KALAM_SEED");
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : static_cast<uint64_t>(clock_.NowMicros());
+  const uint64_t seed =
+      given != nullptr ? std::strtoull(given, nullptr, 10) : static_cast<uint64_t>(clock_.NowMicros());
   std::cout << "KALAM_SEED=" << seed << "\n";
   random_ = SeededRandom(seed);
   const std::string columns =
-      " (room TEXT, id INT, v VARCHAR(5) DEFAULT 'none', n INT NOT NULL DEFAULT 3, d DECIMAL(10,2), b BOOLEAN, at TIMESTAMP DEFAULT TIMESTAMP '2021-01-01 00:00:00', PRIMARY KEY (room, id))";
+      " (room TEXT, id INT, v VARCHAR(5) DEFAULT 'none', n INT NOT NULL DEFAULT 3, d DECIMAL(10,2), b BOOLEAN, at "
+      "TIMESTAMP DEFAULT TIMESTAMP '2021-01-01 00:00:00', PRIMARY KEY (room, id))";
   ASSERT_EQ(Sql("CREATE TABLE fast_t" + columns), "ok 0");
   ASSERT_EQ(Sql("CREATE TABLE slow_t" + columns), "ok 0");
   int fast_count = 0;

@@ -8,7 +8,7 @@
 namespace kalamdb::engine {
 namespace {
 
-constexpr size_t kRunRows = 10'000;        // of a range on a worker; above it the engine's scan is better
+constexpr size_t kRunRows = 10'000;  // of a range on a worker; above it the engine's scan is better
 constexpr size_t kRunBytes = 8u << 20;
 
 StatementResult ResultOf(const FastPlan& plan, const Statement& statement) {
@@ -19,7 +19,9 @@ StatementResult ResultOf(const FastPlan& plan, const Statement& statement) {
   return result;
 }
 
-bool IsWrite(const FastPlan& plan) { return plan.kind != FastPlan::Kind::kSelectKey && plan.kind != FastPlan::Kind::kSelectRange; }
+bool IsWrite(const FastPlan& plan) {
+  return plan.kind != FastPlan::Kind::kSelectKey && plan.kind != FastPlan::Kind::kSelectRange;
+}
 
 FastRunOptions OptionsFor(const RowSink* sink, bool worker) {
   FastRunOptions options;
@@ -41,12 +43,18 @@ struct FastPath::Pending {
   FastWrite write;
 };
 
-FastPath::FastPath(FastServices services, Metrics* metrics) : services_(services), retries_({.name = "fast-retry", .threads = 1, .metrics = metrics}) { retries_.Start(); }
+FastPath::FastPath(FastServices services, Metrics* metrics)
+    : services_(services), retries_({.name = "fast-retry", .threads = 1, .metrics = metrics}) {
+  retries_.Start();
+}
 
 FastPath::~FastPath() { retries_.Stop(); }
 
-FastPlanPtr FastPath::PlanFor(const Statement& statement, const ExecuteContext& context, const storage::ReadView& view) {
-  const auto usable = [&](const FastPlan& plan) { return plan.request_namespace.empty() || plan.request_namespace == context.namespace_name; };
+FastPlanPtr FastPath::PlanFor(const Statement& statement, const ExecuteContext& context,
+                              const storage::ReadView& view) {
+  const auto usable = [&](const FastPlan& plan) {
+    return plan.request_namespace.empty() || plan.request_namespace == context.namespace_name;
+  };
   FastPlanPtr found;
   if (const auto plans = statement.fast().Load()) {
     for (const auto& plan : *plans) {
@@ -69,7 +77,8 @@ FastPlanPtr FastPath::PlanFor(const Statement& statement, const ExecuteContext& 
     bytes_.fetch_add(found->ByteSize(), std::memory_order_relaxed);
   }
   if (found->kind == FastPlan::Kind::kNone) return nullptr;
-  if (!CanRead(context.identity, *found->table) || (IsWrite(*found) && !CanWrite(context.identity, *found->table))) return nullptr;
+  if (!CanRead(context.identity, *found->table) || (IsWrite(*found) && !CanWrite(context.identity, *found->table)))
+    return nullptr;
   return found;
 }
 
@@ -85,11 +94,14 @@ Result<StatementResult> FastPath::FinishSelect(const FastPlan& plan, RowSink* si
   return result;
 }
 
-Result<StatementResult> FastPath::Finish(const FastPlan& plan, const Statement& statement, RowSink* sink, const FastWrite& write, Seq seq) const {
+Result<StatementResult> FastPath::Finish(const FastPlan& plan, const Statement& statement, RowSink* sink,
+                                         const FastWrite& write, Seq seq) const {
   StatementResult result = ResultOf(plan, statement);
   result.seq = seq;
   result.row_count = write.count;
-  const char* verb = plan.kind == FastPlan::Kind::kInsert ? "Inserted " : plan.kind == FastPlan::Kind::kUpdate ? "Updated " : "Deleted ";
+  const char* verb = plan.kind == FastPlan::Kind::kInsert   ? "Inserted "
+                     : plan.kind == FastPlan::Kind::kUpdate ? "Updated "
+                                                            : "Deleted ";
   result.message = verb + std::to_string(write.count) + " row(s)";
   if (plan.returning) {
     result.has_rows = true;
@@ -99,7 +111,8 @@ Result<StatementResult> FastPath::Finish(const FastPlan& plan, const Statement& 
   return result;
 }
 
-FastOutcome FastPath::Try(const std::shared_ptr<const Statement>& statement, const ExecuteContext& context, RowSink* sink, Completion completion) {
+FastOutcome FastPath::Try(const std::shared_ptr<const Statement>& statement, const ExecuteContext& context,
+                          RowSink* sink, Completion completion) {
   const storage::ReadViewPtr view = services_.database->View();
   FastPlanPtr plan = PlanFor(*statement, context, *view);
   if (plan == nullptr) return FastOutcome::kNeedsWorker;
@@ -115,7 +128,8 @@ FastOutcome FastPath::Try(const std::shared_ptr<const Statement>& statement, con
   auto step = FastPrepare(services_, *plan, view, context, options, &pending->write);
   if (step.ok() && *step != FastStep::kReady) return FastOutcome::kNeedsWorker;
   if (!step.ok() || pending->write.request.writes.empty()) {
-    completion(step.ok() ? Finish(*plan, *statement, sink, pending->write, Seq()) : Result<StatementResult>(std::move(step).error()));
+    completion(step.ok() ? Finish(*plan, *statement, sink, pending->write, Seq())
+                         : Result<StatementResult>(std::move(step).error()));
     return FastOutcome::kDone;
   }
   pending->statement = statement;
@@ -124,7 +138,9 @@ FastOutcome FastPath::Try(const std::shared_ptr<const Statement>& statement, con
   pending->completion = std::move(completion);
   pending->plan = std::move(plan);
   storage::CommitRequest request = std::move(pending->write.request);
-  services_.database->commits().Submit(std::move(request), false, [this, pending](storage::CommitOutcome outcome) { OnCommit(pending, std::move(outcome)); });
+  services_.database->commits().Submit(std::move(request), false, [this, pending](storage::CommitOutcome outcome) {
+    OnCommit(pending, std::move(outcome));
+  });
   return FastOutcome::kPending;
 }
 
@@ -143,13 +159,17 @@ void FastPath::OnCommit(const std::shared_ptr<Pending>& pending, storage::Commit
   // Observing again may read files, and waiting is for workers: not on the commit thread or a connection's.
   const bool posted = retries_.Post(Task([this, pending] {
     auto result = RunWrite(*pending->statement, *pending->context, pending->sink);
-    pending->completion(result ? *std::move(result)
-                               : Result<StatementResult>(Error{ErrorCode::kSchemaChanged, "the table was changed while the statement ran", "Send it again."}));
+    pending->completion(
+        result ? *std::move(result)
+               : Result<StatementResult>(Error{ErrorCode::kSchemaChanged,
+                                               "the table was changed while the statement ran", "Send it again."}));
   }));
-  if (!posted) pending->completion(Error{ErrorCode::kRateLimited, "too many statements wait to be run again", "Send it again."});
+  if (!posted)
+    pending->completion(Error{ErrorCode::kRateLimited, "too many statements wait to be run again", "Send it again."});
 }
 
-std::optional<Result<StatementResult>> FastPath::RunWrite(const Statement& statement, const ExecuteContext& context, RowSink* sink) {
+std::optional<Result<StatementResult>> FastPath::RunWrite(const Statement& statement, const ExecuteContext& context,
+                                                          RowSink* sink) {
   bool schema_changed = false;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const storage::ReadViewPtr view = services_.database->View();
@@ -167,15 +187,20 @@ std::optional<Result<StatementResult>> FastPath::RunWrite(const Statement& state
       case storage::CommitOutcome::Kind::kFailed: return Result<StatementResult>(std::move(outcome.error));
       case storage::CommitOutcome::Kind::kMoved: break;
       case storage::CommitOutcome::Kind::kSchema:
-        if (schema_changed) return Result<StatementResult>(Error{ErrorCode::kSchemaChanged, "table " + plan->table->QualifiedName() + " was changed while the statement ran", "Send it again."});
+        if (schema_changed)
+          return Result<StatementResult>(Error{
+              ErrorCode::kSchemaChanged,
+              "table " + plan->table->QualifiedName() + " was changed while the statement ran", "Send it again."});
         schema_changed = true;
         break;
     }
   }
-  return Result<StatementResult>(Error{ErrorCode::kWriteConflict, "other writers kept changing the rows of this statement", "Send it again."});
+  return Result<StatementResult>(
+      Error{ErrorCode::kWriteConflict, "other writers kept changing the rows of this statement", "Send it again."});
 }
 
-std::optional<Result<StatementResult>> FastPath::Run(const Statement& statement, const ExecuteContext& context, RowSink* sink) {
+std::optional<Result<StatementResult>> FastPath::Run(const Statement& statement, const ExecuteContext& context,
+                                                     RowSink* sink) {
   const storage::ReadViewPtr view = services_.database->View();
   const FastPlanPtr plan = PlanFor(statement, context, *view);
   if (plan == nullptr) return std::nullopt;
@@ -188,7 +213,13 @@ std::optional<Result<StatementResult>> FastPath::Run(const Statement& statement,
 }
 
 CacheRow FastPath::stats() const {
-  return {.cache = "plan", .entries = entries_.load(), .bytes = bytes_.load(), .max_bytes = 0, .hits = hits_.load(), .misses = misses_.load(), .evictions = evictions_.load()};
+  return {.cache = "plan",
+          .entries = entries_.load(),
+          .bytes = bytes_.load(),
+          .max_bytes = 0,
+          .hits = hits_.load(),
+          .misses = misses_.load(),
+          .evictions = evictions_.load()};
 }
 
 }  // namespace kalamdb::engine

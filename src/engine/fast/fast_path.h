@@ -1,6 +1,8 @@
-// The fast path: finds or compiles the plan of a statement, runs it on the caller's thread, commits, and runs lost races again.
+// The fast path: finds or compiles the plan of a statement, runs it on the caller's thread, commits, and runs lost
+// races again.
 //
-// Thread-safe. Rights are asked at every execution: what is refused goes the other way and is refused there, in its words.
+// Thread-safe. Rights are asked at every execution: what is refused goes the other way and is refused there, in its
+// words.
 #pragma once
 
 #include <atomic>
@@ -22,7 +24,8 @@ class FastPath {
   ~FastPath();
 
   // Never blocks. See Engine::TryFast.
-  FastOutcome Try(const std::shared_ptr<const Statement>& statement, const ExecuteContext& context, RowSink* sink, Completion completion);
+  FastOutcome Try(const std::shared_ptr<const Statement>& statement, const ExecuteContext& context, RowSink* sink,
+                  Completion completion);
 
   // On a worker: may read files and wait for the commit. nullopt: not for the fast path.
   std::optional<Result<StatementResult>> Run(const Statement& statement, const ExecuteContext& context, RowSink* sink);
@@ -33,10 +36,12 @@ class FastPath {
   struct Pending;
   // The plan that fits the view and that the caller may run; nullptr: none.
   FastPlanPtr PlanFor(const Statement& statement, const ExecuteContext& context, const storage::ReadView& view);
-  Result<StatementResult> Finish(const FastPlan& plan, const Statement& statement, RowSink* sink, const FastWrite& write, Seq seq) const;
+  Result<StatementResult> Finish(const FastPlan& plan, const Statement& statement, RowSink* sink,
+                                 const FastWrite& write, Seq seq) const;
   Result<StatementResult> FinishSelect(const FastPlan& plan, RowSink* sink, const FastRows& rows) const;
   void OnCommit(const std::shared_ptr<Pending>& pending, storage::CommitOutcome outcome);
-  std::optional<Result<StatementResult>> RunWrite(const Statement& statement, const ExecuteContext& context, RowSink* sink);
+  std::optional<Result<StatementResult>> RunWrite(const Statement& statement, const ExecuteContext& context,
+                                                  RowSink* sink);
 
   const FastServices services_;
   Executor retries_;  // statements whose rows moved between observation and commit

@@ -39,7 +39,8 @@ std::optional<FastOperand> Parameter(const duckdb::ParsedExpression& expression)
 
 // A literal, or a literal behind one cast to a plain type (TIMESTAMP '…', true).
 std::optional<duckdb::Value> LiteralOf(const duckdb::ParsedExpression& expression) {
-  if (expression.GetExpressionClass() == ExpressionClass::CONSTANT) return expression.Cast<duckdb::ConstantExpression>().value;
+  if (expression.GetExpressionClass() == ExpressionClass::CONSTANT)
+    return expression.Cast<duckdb::ConstantExpression>().value;
   if (expression.GetExpressionClass() != ExpressionClass::CAST) return std::nullopt;
   const auto& cast = expression.Cast<duckdb::CastExpression>();
   if (cast.try_cast || cast.child->GetExpressionClass() != ExpressionClass::CONSTANT) return std::nullopt;
@@ -62,12 +63,15 @@ std::optional<duckdb::Value> LiteralOf(const duckdb::ParsedExpression& expressio
   return result;
 }
 
-bool IsInteger(TypeKind kind) { return kind == TypeKind::kSmallInt || kind == TypeKind::kInt || kind == TypeKind::kBigInt; }
+bool IsInteger(TypeKind kind) {
+  return kind == TypeKind::kSmallInt || kind == TypeKind::kInt || kind == TypeKind::kBigInt;
+}
 
 // The engine's own cast, so that both paths store the same. nullopt: it fails; the other path says so.
 std::optional<FastOperand> CastTo(const duckdb::Value& literal, const row::Type& type) {
   if (literal.IsNull()) return Constant(row::Value::Null());
-  if (type.kind() == TypeKind::kText && literal.type().id() == LogicalTypeId::VARCHAR) return Constant(row::Value::String(duckdb::StringValue::Get(literal)));
+  if (type.kind() == TypeKind::kText && literal.type().id() == LogicalTypeId::VARCHAR)
+    return Constant(row::Value::String(duckdb::StringValue::Get(literal)));
   if (type.kind() == TypeKind::kJson) {
     // Checked as JSON by the engine's extension, which a cast without a context does not reach.
     if (literal.type().id() != LogicalTypeId::VARCHAR) return std::nullopt;
@@ -92,10 +96,12 @@ std::string FunctionName(const duckdb::ParsedExpression& expression) {
     const auto& column = expression.Cast<duckdb::ColumnRefExpression>();
     if (column.IsQualified()) return "";
     name = column.GetColumnName();
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (name != "current_user" && name != "current_role" && name != "current_timestamp") return "";
   }
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return name;
 }
 
@@ -109,7 +115,8 @@ std::optional<FastOperand> Function(const std::string& name, const row::Type& ty
     operand.kind = Kind::kUuidV7;
   } else if (name == "ulid" && text) {
     operand.kind = Kind::kUlid;
-  } else if ((name == "now" || name == "current_timestamp") && (kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampTz)) {
+  } else if ((name == "now" || name == "current_timestamp") &&
+             (kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampTz)) {
     operand.kind = Kind::kNow;
   } else if (name == "current_user" && text) {
     operand.kind = Kind::kCurrentUser;

@@ -1,6 +1,8 @@
-// Literals, parameters, defaults and functions of the parsed tree as operands of a fast plan. Private to fast/: sees DuckDB.
+// Literals, parameters, defaults and functions of the parsed tree as operands of a fast plan. Private to fast/: sees
+// DuckDB.
 //
-// Only what means the same to the engine: a literal that would be compared or converted in another type than the column's is not taken.
+// Only what means the same to the engine: a literal that would be compared or converted in another type than the
+// column's is not taken.
 #pragma once
 
 #include <optional>

@@ -1,7 +1,8 @@
-// A statement compiled for the fast path: which rows by which keys, which columns, what is written. No planner, no executor.
+// A statement compiled for the fast path: which rows by which keys, which columns, what is written. No planner, no
+// executor.
 //
-// Immutable once compiled, but for the catalog generation at which its table was last found to be the newest. Thread-safe.
-// A plan belongs to one table object: any ALTER makes another one.
+// Immutable once compiled, but for the catalog generation at which its table was last found to be the newest.
+// Thread-safe. A plan belongs to one table object: any ALTER makes another one.
 #pragma once
 
 #include <atomic>
@@ -21,9 +22,19 @@ namespace kalamdb::engine {
 
 // Where a value comes from when the plan runs. Constants are of the column's type already.
 struct FastOperand {
-  enum class Kind : uint8_t { kConstant, kParameter, kSnowflakeId, kUuidV7, kUlid, kNow, kCurrentUser, kCurrentRole, kExcluded };
+  enum class Kind : uint8_t {
+    kConstant,
+    kParameter,
+    kSnowflakeId,
+    kUuidV7,
+    kUlid,
+    kNow,
+    kCurrentUser,
+    kCurrentRole,
+    kExcluded
+  };
   Kind kind = Kind::kConstant;
-  uint32_t index = 0;       // kParameter: of $n, from 0; kExcluded: ordinal of the column
+  uint32_t index = 0;  // kParameter: of $n, from 0; kExcluded: ordinal of the column
   row::Value constant;
   bool IsFresh() const { return kind == Kind::kSnowflakeId || kind == Kind::kUuidV7 || kind == Kind::kUlid; }
 };
@@ -49,26 +60,33 @@ struct FastBound {
 
 class FastPlan {
  public:
-  enum class Kind : uint8_t { kNone, kSelectKey, kSelectRange, kInsert, kUpdate, kDelete };  // kNone: this table, but not for us
+  enum class Kind : uint8_t {
+    kNone,
+    kSelectKey,
+    kSelectRange,
+    kInsert,
+    kUpdate,
+    kDelete
+  };  // kNone: this table, but not for us
   enum class OnConflict : uint8_t { kError, kNothing, kUpdate };
 
   Kind kind = Kind::kNone;
-  std::string request_namespace;     // folded; empty where the text names the namespace itself
+  std::string request_namespace;  // folded; empty where the text names the namespace itself
   std::string namespace_name, table_name;
   catalog::TablePtr table;
   std::unique_ptr<row::RowLayout> layout;  // of the table's newest version
 
-  std::vector<FastColumn> columns;   // of SELECT and RETURNING
+  std::vector<FastColumn> columns;  // of SELECT and RETURNING
   ResultSchema schema;
   bool returning = false;
 
-  std::vector<FastOperand> key;      // equalities with the first columns of the key, in key order
+  std::vector<FastOperand> key;           // equalities with the first columns of the key, in key order
   std::optional<FastBound> lower, upper;  // of the next one
   bool reverse = false;
   std::optional<FastOperand> limit, offset;
 
-  size_t row_count = 0;              // INSERT
-  std::vector<FastOperand> cells;    // row by row, one a column of the schema
+  size_t row_count = 0;            // INSERT
+  std::vector<FastOperand> cells;  // row by row, one a column of the schema
   OnConflict on_conflict = OnConflict::kError;
   std::vector<FastAssignment> sets;  // UPDATE, DO UPDATE
   bool fresh_key = false;            // some column of the key is generated in every row

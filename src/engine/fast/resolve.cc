@@ -57,21 +57,26 @@ bool TableScope::Column(const duckdb::ParsedExpression& expression, bool system_
   } else {
     return false;
   }
-  const std::string shown = expression.GetAlias().empty() ? (column.kind == FastColumn::Kind::kSeq ? "_seq" : "_updated") : expression.GetAlias();
+  const std::string shown = expression.GetAlias().empty()
+                                ? (column.kind == FastColumn::Kind::kSeq ? "_seq" : "_updated")
+                                : expression.GetAlias();
   column.json_key = JsonKey(shown);
   plan->schema.columns.push_back({shown, column.type.ToJson(), false, false});
   plan->columns.push_back(std::move(column));
   return true;
 }
 
-bool TableScope::Columns(const duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>>& list, bool system_columns, FastPlan* plan) const {
+bool TableScope::Columns(const duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>>& list, bool system_columns,
+                         FastPlan* plan) const {
   for (const auto& expression : list) {
     if (expression->GetExpressionClass() != duckdb::ExpressionClass::STAR) {
       if (!Column(*expression, system_columns, plan)) return false;
       continue;
     }
     const auto& star = expression->Cast<duckdb::StarExpression>();
-    if (star.columns || star.expr || !star.exclude_list.empty() || !star.replace_list.empty() || !star.rename_list.empty()) return false;
+    if (star.columns || star.expr || !star.exclude_list.empty() || !star.replace_list.empty() ||
+        !star.rename_list.empty())
+      return false;
     if (!star.relation_name.empty() && !Names({star.relation_name})) return false;
     for (size_t i = 0; i < schema().size(); ++i) {
       if (!schema().column(i).hidden) AddStored(i, schema().column(i).name, plan);

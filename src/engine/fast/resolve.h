@@ -22,7 +22,8 @@ class TableScope {
   // The ordinal of a plain column of the table.
   std::optional<size_t> Column(const duckdb::ParsedExpression& expression) const;
   // Appends what a select list or RETURNING names; false where it is more than plain columns and `*`.
-  bool Columns(const duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>>& list, bool system_columns, FastPlan* plan) const;
+  bool Columns(const duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>>& list, bool system_columns,
+               FastPlan* plan) const;
 
  private:
   bool Column(const duckdb::ParsedExpression& expression, bool system_columns, FastPlan* plan) const;

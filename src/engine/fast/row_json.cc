@@ -31,7 +31,8 @@ void AppendEmbedding(std::string_view bytes, std::string* out) {
 
 }  // namespace
 
-void AppendColumnJson(const row::Schema& schema, const row::RowLayout& layout, std::string_view row, size_t ordinal, row::BytesForm bytes_form, std::string* out) {
+void AppendColumnJson(const row::Schema& schema, const row::RowLayout& layout, std::string_view row, size_t ordinal,
+                      row::BytesForm bytes_form, std::string* out) {
   if (row::RowIsNull(row, ordinal)) {
     out->append("null");
     return;
@@ -49,20 +50,24 @@ void AppendColumnJson(const row::Schema& schema, const row::RowLayout& layout, s
     case TypeKind::kTimestampTz: return AppendInteger(row::LoadLittle<int64_t>(bytes.data()), out);
     case TypeKind::kFloat: return row::AppendJsonNumber(row::LoadLittle<float>(bytes.data()), out);
     case TypeKind::kDouble: return row::AppendJsonNumber(row::LoadLittle<double>(bytes.data()), out);
-    case TypeKind::kDecimal: return row::AppendJsonDecimal(row::LoadLittle<row::Int128>(bytes.data()), type.scale(), out);
+    case TypeKind::kDecimal:
+      return row::AppendJsonDecimal(row::LoadLittle<row::Int128>(bytes.data()), type.scale(), out);
     case TypeKind::kText:
     case TypeKind::kJson: return row::AppendJsonString(bytes, out);
     case TypeKind::kBytes: return row::AppendJsonBytes(bytes, bytes_form, out);
-    case TypeKind::kUuid: return row::AppendJsonUuid(static_cast<row::Int128>(row::LoadBig<unsigned __int128>(bytes.data())), out);
+    case TypeKind::kUuid:
+      return row::AppendJsonUuid(static_cast<row::Int128>(row::LoadBig<unsigned __int128>(bytes.data())), out);
     case TypeKind::kEmbedding: return AppendEmbedding(bytes, out);
   }
 }
 
-Status AppendRowJson(const FastPlan& plan, std::string_view row, RowForm form, row::BytesForm bytes_form, std::string* out) {
+Status AppendRowJson(const FastPlan& plan, std::string_view row, RowForm form, row::BytesForm bytes_form,
+                     std::string* out) {
   const row::Schema& schema = *plan.table->schema();
   row::ProjectionPtr projection;
   if (row.size() < row::kRowHeaderBytes || row::RowVersion(row) != schema.version()) {
-    if (row.size() < row::kRowHeaderBytes) return Error{ErrorCode::kStorageUnavailable, "a row of table " + plan.table->QualifiedName() + " is damaged"};
+    if (row.size() < row::kRowHeaderBytes)
+      return Error{ErrorCode::kStorageUnavailable, "a row of table " + plan.table->QualifiedName() + " is damaged"};
     ASSIGN_OR_RETURN(projection, plan.table->ProjectionFrom(row::RowVersion(row)));
     RETURN_IF_ERROR(row::CheckRow(projection->from_layout(), row));
     if (projection->IsIdentity()) projection = nullptr;

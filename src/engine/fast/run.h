@@ -1,7 +1,8 @@
 // Runs compiled plans against one view: reads to JSON, writes to a commit request. Nothing here waits but for files.
 //
-// Stateless functions, thread-safe. Every step may say that it is not for the calling thread (kNotCached) or not for the fast path
-// at all (kOther: a value that does not convert, too many rows); then nothing has happened and the caller goes another way.
+// Stateless functions, thread-safe. Every step may say that it is not for the calling thread (kNotCached) or not for
+// the fast path at all (kOther: a value that does not convert, too many rows); then nothing has happened and the caller
+// goes another way.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@
 
 namespace kalamdb::engine {
 
-inline constexpr size_t kFastRows = 1'000;          // a range that finds more, or
-inline constexpr size_t kFastBytes = 256u << 10;    // more JSON, goes to a worker
+inline constexpr size_t kFastRows = 1'000;        // a range that finds more, or
+inline constexpr size_t kFastBytes = 256u << 10;  // more JSON, goes to a worker
 
 struct FastServices {
   storage::Database* database = nullptr;
@@ -38,8 +39,8 @@ struct FastRunOptions {
   char separator = ',';
 };
 
-Result<FastStep> FastSelect(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view, const ExecuteContext& context,
-                            const FastRunOptions& options, FastRows* rows);
+Result<FastStep> FastSelect(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view,
+                            const ExecuteContext& context, const FastRunOptions& options, FastRows* rows);
 
 struct FastWrite {
   storage::CommitRequest request;  // empty where nothing changes
@@ -48,13 +49,16 @@ struct FastWrite {
 };
 
 // Errors: of the first row in order that may not be written, as the other path words them.
-Result<FastStep> FastPrepare(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view, const ExecuteContext& context,
-                             const FastRunOptions& options, FastWrite* write);
+Result<FastStep> FastPrepare(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view,
+                             const ExecuteContext& context, const FastRunOptions& options, FastWrite* write);
 
 // The operand as a value of `type`; false where it does not convert (the other path says why).
-bool EvaluateOperand(const FastServices& services, const FastOperand& operand, const row::Type& type, const ExecuteContext& context, row::Value* value);
+bool EvaluateOperand(const FastServices& services, const FastOperand& operand, const row::Type& type,
+                     const ExecuteContext& context, row::Value* value);
 
-// `table | user | equal columns of the key …`. false: an operand does not convert; *null: one is NULL (nothing can match).
-bool KeyPrefix(const FastServices& services, const FastPlan& plan, const ExecuteContext& context, std::string* key, bool* null);
+// `table | user | equal columns of the key …`. false: an operand does not convert; *null: one is NULL (nothing can
+// match).
+bool KeyPrefix(const FastServices& services, const FastPlan& plan, const ExecuteContext& context, std::string* key,
+               bool* null);
 
 }  // namespace kalamdb::engine

@@ -9,17 +9,20 @@ namespace kalamdb::engine {
 namespace {
 
 Micros ExpireBefore(const catalog::Table& table, const ExecuteContext& context) {
-  return table.options.ttl_seconds == 0 ? 0 : context.now - static_cast<Micros>(table.options.ttl_seconds) * kMicrosPerSecond;
+  return table.options.ttl_seconds == 0
+             ? 0
+             : context.now - static_cast<Micros>(table.options.ttl_seconds) * kMicrosPerSecond;
 }
 
-Result<FastStep> SelectKey(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view, const ExecuteContext& context,
-                           const FastRunOptions& options, FastRows* rows) {
+Result<FastStep> SelectKey(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view,
+                           const ExecuteContext& context, const FastRunOptions& options, FastRows* rows) {
   std::string key;
   bool null = false;
   if (!KeyPrefix(services, plan, context, &key, &null)) return FastStep::kOther;
   if (null) return FastStep::kReady;
   storage::FoundRow found;
-  ASSIGN_OR_RETURN(const auto outcome, storage::FindRow(*view, services.database->store(), services.database->format(), key, options.tier, &found));
+  ASSIGN_OR_RETURN(const auto outcome, storage::FindRow(*view, services.database->store(), services.database->format(),
+                                                        key, options.tier, &found));
   if (outcome == storage::ReadOutcome::kNotCached) return FastStep::kNotCached;
   if (found.place.kind == storage::Place::Kind::kNone || found.deleted) return FastStep::kReady;
   if (row::RowUpdated(found.row) < ExpireBefore(*plan.table, context)) return FastStep::kReady;
@@ -29,7 +32,8 @@ Result<FastStep> SelectKey(const FastServices& services, const FastPlan& plan, c
 }
 
 // Narrows [lower, upper) by the bounds of the column behind the prefix. false: an operand does not convert.
-bool ApplyBounds(const FastServices& services, const FastPlan& plan, const ExecuteContext& context, const std::string& prefix, storage::RangeOptions* range, bool* empty) {
+bool ApplyBounds(const FastServices& services, const FastPlan& plan, const ExecuteContext& context,
+                 const std::string& prefix, storage::RangeOptions* range, bool* empty) {
   range->lower = prefix;
   range->upper = row::PrefixEnd(prefix);
   if (!plan.lower && !plan.upper) return true;
@@ -57,7 +61,8 @@ bool ApplyBounds(const FastServices& services, const FastPlan& plan, const Execu
 }
 
 // LIMIT and OFFSET; a NULL is no limit. false: no count.
-bool Count(const FastServices& services, const std::optional<FastOperand>& operand, const ExecuteContext& context, uint64_t absent, uint64_t* count) {
+bool Count(const FastServices& services, const std::optional<FastOperand>& operand, const ExecuteContext& context,
+           uint64_t absent, uint64_t* count) {
   *count = absent;
   if (!operand) return true;
   row::Value value;
@@ -68,14 +73,15 @@ bool Count(const FastServices& services, const std::optional<FastOperand>& opera
   return true;
 }
 
-Result<FastStep> SelectRange(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view, const ExecuteContext& context,
-                             const FastRunOptions& options, FastRows* rows) {
+Result<FastStep> SelectRange(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view,
+                             const ExecuteContext& context, const FastRunOptions& options, FastRows* rows) {
   std::string prefix;
   bool null = false, empty = false;
   uint64_t limit = 0, offset = 0;
   storage::RangeOptions range;
-  if (!KeyPrefix(services, plan, context, &prefix, &null) || !Count(services, plan.limit, context, UINT64_MAX, &limit) ||
-      !Count(services, plan.offset, context, 0, &offset) || !ApplyBounds(services, plan, context, prefix, &range, &empty)) {
+  if (!KeyPrefix(services, plan, context, &prefix, &null) ||
+      !Count(services, plan.limit, context, UINT64_MAX, &limit) || !Count(services, plan.offset, context, 0, &offset) ||
+      !ApplyBounds(services, plan, context, prefix, &range, &empty)) {
     return FastStep::kOther;
   }
   if (null || empty || limit == 0) return FastStep::kReady;
@@ -84,7 +90,8 @@ Result<FastStep> SelectRange(const FastServices& services, const FastPlan& plan,
   range.reverse = plan.reverse;
   range.expire_before = ExpireBefore(*plan.table, context);
   range.tier = options.tier;
-  const auto cursor = storage::NewRangeCursor(view, &services.database->store(), services.database->format(), std::move(range));
+  const auto cursor =
+      storage::NewRangeCursor(view, &services.database->store(), services.database->format(), std::move(range));
   for (uint64_t seen = 0; rows->count < limit; ++seen) {
     ASSIGN_OR_RETURN(const bool more, cursor->Next());
     if (!more) return cursor->not_cached() ? FastStep::kNotCached : FastStep::kReady;
@@ -99,7 +106,8 @@ Result<FastStep> SelectRange(const FastServices& services, const FastPlan& plan,
 
 }  // namespace
 
-bool EvaluateOperand(const FastServices& services, const FastOperand& operand, const row::Type& type, const ExecuteContext& context, row::Value* value) {
+bool EvaluateOperand(const FastServices& services, const FastOperand& operand, const row::Type& type,
+                     const ExecuteContext& context, row::Value* value) {
   using Kind = FastOperand::Kind;
   switch (operand.kind) {
     case Kind::kConstant: *value = operand.constant; return true;
@@ -125,13 +133,16 @@ bool EvaluateOperand(const FastServices& services, const FastOperand& operand, c
     case Kind::kUlid: *value = row::Value::String(FormatUlid(services.ids->ids.NextUlid())); return true;
     case Kind::kNow: *value = row::Value::Int(context.now); return true;
     case Kind::kCurrentUser: *value = row::Value::String(context.identity.name); return true;
-    case Kind::kCurrentRole: *value = row::Value::String(std::string(auth::RoleName(context.identity.role))); return true;
+    case Kind::kCurrentRole:
+      *value = row::Value::String(std::string(auth::RoleName(context.identity.role)));
+      return true;
     case Kind::kExcluded: return false;
   }
   return false;
 }
 
-bool KeyPrefix(const FastServices& services, const FastPlan& plan, const ExecuteContext& context, std::string* key, bool* null) {
+bool KeyPrefix(const FastServices& services, const FastPlan& plan, const ExecuteContext& context, std::string* key,
+               bool* null) {
   const row::Schema& schema = *plan.table->schema();
   row::AppendPartition(plan.table->id, PartitionOf(context.identity, *plan.table), key);
   for (size_t i = 0; i < plan.key.size(); ++i) {
@@ -147,8 +158,8 @@ bool KeyPrefix(const FastServices& services, const FastPlan& plan, const Execute
   return true;
 }
 
-Result<FastStep> FastSelect(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view, const ExecuteContext& context,
-                            const FastRunOptions& options, FastRows* rows) {
+Result<FastStep> FastSelect(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view,
+                            const ExecuteContext& context, const FastRunOptions& options, FastRows* rows) {
   return plan.kind == FastPlan::Kind::kSelectKey ? SelectKey(services, plan, view, context, options, rows)
                                                  : SelectRange(services, plan, view, context, options, rows);
 }

@@ -18,7 +18,8 @@ size_t CountCharacters(std::string_view text) {
 
 class Writer {
  public:
-  Writer(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view, const ExecuteContext& context, const FastRunOptions& options, FastWrite* write)
+  Writer(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view,
+         const ExecuteContext& context, const FastRunOptions& options, FastWrite* write)
       : services_(services), plan_(plan), view_(view), context_(context), options_(options), write_(write) {}
 
   Result<FastStep> Run() {
@@ -49,22 +50,26 @@ class Writer {
       if (only_keys && !column.IsKey()) continue;
       if (values[i].is_null()) {
         if (column.nullable && !column.IsKey()) continue;
-        return Error{ErrorCode::kNotNullViolation,
-                     "row " + std::to_string(row_number) + ": column " + column.name + " of " + plan_.table->QualifiedName() + " is NOT NULL, but the value is NULL"};
+        return Error{ErrorCode::kNotNullViolation, "row " + std::to_string(row_number) + ": column " + column.name +
+                                                       " of " + plan_.table->QualifiedName() +
+                                                       " is NOT NULL, but the value is NULL"};
       }
       const uint32_t limit = column.type.kind() == row::TypeKind::kText ? column.type.length() : 0;
       if (limit == 0 || values[i].as_string().size() <= limit) continue;
       const size_t characters = CountCharacters(values[i].as_string());
       if (characters > limit) {
-        return Error{ErrorCode::kTypeMismatch, "row " + std::to_string(row_number) + ": the value of column " + column.name + " has " + std::to_string(characters) +
-                                                   " characters, VARCHAR(" + std::to_string(limit) + ") holds " + std::to_string(limit)};
+        return Error{ErrorCode::kTypeMismatch, "row " + std::to_string(row_number) + ": the value of column " +
+                                                   column.name + " has " + std::to_string(characters) +
+                                                   " characters, VARCHAR(" + std::to_string(limit) + ") holds " +
+                                                   std::to_string(limit)};
       }
     }
     return {};
   }
 
   Result<FastStep> Find(std::string_view key, storage::FoundRow* found) const {
-    ASSIGN_OR_RETURN(const auto outcome, storage::FindRow(*view_, services_.database->store(), services_.database->format(), key, options_.tier, found));
+    ASSIGN_OR_RETURN(const auto outcome, storage::FindRow(*view_, services_.database->store(),
+                                                          services_.database->format(), key, options_.tier, found));
     return outcome == storage::ReadOutcome::kNotCached ? FastStep::kNotCached : FastStep::kReady;
   }
 
@@ -91,12 +96,15 @@ class Writer {
     for (size_t r = 0; r < plan_.row_count; ++r) {
       std::vector<row::Value> values(schema().size());
       for (size_t i = 0; i < schema().size(); ++i) {
-        if (!EvaluateOperand(services_, plan_.cells[r * schema().size() + i], schema().column(i).type, context_, &values[i])) return FastStep::kOther;
+        if (!EvaluateOperand(services_, plan_.cells[r * schema().size() + i], schema().column(i).type, context_,
+                             &values[i]))
+          return FastStep::kOther;
       }
       const bool may_conflict = plan_.on_conflict != FastPlan::OnConflict::kError;
       RETURN_IF_ERROR(Check(values, r + 1, may_conflict));
       row::AppendPartition(plan_.table->id, partition, &rows[r].key);
-      for (const uint16_t ordinal : schema().key_ordinals()) row::AppendKeyValue(schema().column(ordinal).type, values[ordinal], &rows[r].key);
+      for (const uint16_t ordinal : schema().key_ordinals())
+        row::AppendKeyValue(schema().column(ordinal).type, values[ordinal], &rows[r].key);
       rows[r].row = row::EncodeRow(schema(), *plan_.layout, values);
       bytes_ += rows[r].key.size() + rows[r].row.size();
       if (bytes_ > storage::kBulkBytes) return FastStep::kOther;
@@ -106,13 +114,15 @@ class Writer {
     std::unordered_map<std::string_view, size_t> seen;
     for (size_t r = 0; r < rows.size(); ++r) {
       if (rows[r].key.size() > row::kMaxKeyBytes + row::kPartitionPrefixBytes) {
-        return Error{ErrorCode::kTooLarge, "row " + std::to_string(r + 1) + ": the primary key is longer than " + std::to_string(row::kMaxKeyBytes) + " bytes"};
+        return Error{ErrorCode::kTooLarge, "row " + std::to_string(r + 1) + ": the primary key is longer than " +
+                                               std::to_string(row::kMaxKeyBytes) + " bytes"};
       }
       if (rows.size() > 1 && !seen.emplace(rows[r].key, r).second) {
         // An upsert that touches a row twice: the other path knows what is said there.
         if (plan_.on_conflict != FastPlan::OnConflict::kError) return FastStep::kOther;
-        return Error{ErrorCode::kUniqueViolation, "row " + std::to_string(r + 1) + ": another row of the statement has " +
-                                                      row::DescribeKey(schema(), row::PrimaryKeyOf(rows[r].key)) + " too"};
+        return Error{ErrorCode::kUniqueViolation,
+                     "row " + std::to_string(r + 1) + ": another row of the statement has " +
+                         row::DescribeKey(schema(), row::PrimaryKeyOf(rows[r].key)) + " too"};
       }
     }
     for (size_t r = 0; r < rows.size(); ++r) {
@@ -128,7 +138,8 @@ class Writer {
       storage::FoundRow found;
       ASSIGN_OR_RETURN(const FastStep step, Find(made->key, &found));
       if (step != FastStep::kReady) return step;
-      if (found.place.kind != storage::Place::Kind::kNone && !found.deleted && !Expired(found.row)) return Conflict(number, made, found);
+      if (found.place.kind != storage::Place::Kind::kNone && !found.deleted && !Expired(found.row))
+        return Conflict(number, made, found);
       change.observed = found.place;
     }
     if (!made->values.empty()) RETURN_IF_ERROR(Check(made->values, number));
@@ -151,7 +162,8 @@ class Writer {
       case FastPlan::OnConflict::kUpdate: return Change(number, std::move(made->key), found, &made->values);
       case FastPlan::OnConflict::kError: break;
     }
-    return Error{ErrorCode::kUniqueViolation, "row " + std::to_string(number) + ": a row with " + row::DescribeKey(schema(), row::PrimaryKeyOf(made->key)) + " is in " +
+    return Error{ErrorCode::kUniqueViolation, "row " + std::to_string(number) + ": a row with " +
+                                                  row::DescribeKey(schema(), row::PrimaryKeyOf(made->key)) + " is in " +
                                                   plan_.table->QualifiedName() + " already"};
   }
 
@@ -180,14 +192,16 @@ class Writer {
   }
 
   // The found row with the plan's assignments. `excluded`: the row that was to be inserted.
-  Result<FastStep> Change(size_t number, std::string key, const storage::FoundRow& found, const std::vector<row::Value>* excluded) {
+  Result<FastStep> Change(size_t number, std::string key, const storage::FoundRow& found,
+                          const std::vector<row::Value>* excluded) {
     ASSIGN_OR_RETURN(const row::ProjectionPtr projection, plan_.table->ProjectionFrom(row::RowVersion(found.row)));
     RETURN_IF_ERROR(row::CheckRow(projection->from_layout(), found.row));
     ASSIGN_OR_RETURN(std::vector<row::Value> values, projection->ReadAll(found.row));
     for (const FastAssignment& set : plan_.sets) {
       if (set.value.kind == FastOperand::Kind::kExcluded) {
         values[set.ordinal] = (*excluded)[set.value.index];
-      } else if (!EvaluateOperand(services_, set.value, schema().column(set.ordinal).type, context_, &values[set.ordinal])) {
+      } else if (!EvaluateOperand(services_, set.value, schema().column(set.ordinal).type, context_,
+                                  &values[set.ordinal])) {
         return FastStep::kOther;
       }
     }
@@ -215,8 +229,8 @@ class Writer {
 
 }  // namespace
 
-Result<FastStep> FastPrepare(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view, const ExecuteContext& context,
-                             const FastRunOptions& options, FastWrite* write) {
+Result<FastStep> FastPrepare(const FastServices& services, const FastPlan& plan, const storage::ReadViewPtr& view,
+                             const ExecuteContext& context, const FastRunOptions& options, FastWrite* write) {
   return Writer(services, plan, view, context, options, write).Run();
 }
 

@@ -1,5 +1,5 @@
-// The complete walk: statements, query nodes, table references, modifiers, expressions. ParsedExpressionIterator alone would miss
-// subqueries, SHOW, PIVOT and every statement but SELECT.
+// The complete walk: statements, query nodes, table references, modifiers, expressions. ParsedExpressionIterator alone
+// would miss subqueries, SHOW, PIVOT and every statement but SELECT.
 #include "engine/front/allow_list.h"
 
 #include <algorithm>
@@ -25,12 +25,14 @@ using duckdb::StatementType;
 using duckdb::TableReferenceType;
 
 // System columns that can be read by name; any other name with `_` in front is the engine's own business.
-constexpr std::array<std::string_view, 6> kSystemColumns = {"_id", "_seq", "_updated", "_deleted", "_version", "_user_id"};
+constexpr std::array<std::string_view, 6> kSystemColumns = {"_id",      "_seq",     "_updated",
+                                                            "_deleted", "_version", "_user_id"};
 // Row identities of the engine, nobody's to see; those of the bridge have a control character in their names.
 constexpr std::array<std::string_view, 4> kHiddenColumns = {"rowid", "file_row_number", "file_index", "filename"};
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -48,11 +50,14 @@ class Walk {
       case StatementType::MERGE_INTO_STATEMENT: return Merge(statement.Cast<duckdb::MergeIntoStatement>());
       case StatementType::EXPLAIN_STATEMENT: {
         const auto& inner = *statement.Cast<duckdb::ExplainStatement>().stmt;
-        if (inner.type == StatementType::EXPLAIN_STATEMENT) return Refuse(Unsupported("EXPLAIN of EXPLAIN"), duckdb::optional_idx());
+        if (inner.type == StatementType::EXPLAIN_STATEMENT)
+          return Refuse(Unsupported("EXPLAIN of EXPLAIN"), duckdb::optional_idx());
         return Statement(inner);
       }
       case StatementType::MULTI_STATEMENT:
-        return Refuse(Error{ErrorCode::kUnsupported, "PIVOT without a list of values is not offered", "Name the values: PIVOT … ON column IN (…)."}, duckdb::optional_idx());
+        return Refuse(Error{ErrorCode::kUnsupported, "PIVOT without a list of values is not offered",
+                            "Name the values: PIVOT … ON column IN (…)."},
+                      duckdb::optional_idx());
       default: return Refuse(Unsupported("this statement"), duckdb::optional_idx());
     }
   }
@@ -95,25 +100,32 @@ class Walk {
       case ExpressionClass::BETWEEN: break;
       default: return Refuse(Unsupported("this expression"), expression.GetQueryLocation());
     }
-    duckdb::ParsedExpressionIterator::EnumerateChildren(expression, [this](const ParsedExpression& child) { Expression(child); });
+    duckdb::ParsedExpressionIterator::EnumerateChildren(expression,
+                                                        [this](const ParsedExpression& child) { Expression(child); });
   }
 
  private:
-  static Error Unsupported(std::string_view what) { return Error{ErrorCode::kUnsupported, std::string(what) + " is not offered"}; }
+  static Error Unsupported(std::string_view what) {
+    return Error{ErrorCode::kUnsupported, std::string(what) + " is not offered"};
+  }
 
   int64_t Position(duckdb::optional_idx location) const {
-    return location.IsValid() && location.GetIndex() <= text_.size() && !text_.empty() ? PositionOf(text_, location.GetIndex()) : 0;
+    return location.IsValid() && location.GetIndex() <= text_.size() && !text_.empty()
+               ? PositionOf(text_, location.GetIndex())
+               : 0;
   }
 
   void Refuse(Error error, duckdb::optional_idx location) {
     if (!result_.refusal) result_.refusal = std::move(error).At(Position(location));
   }
 
-  bool Function(const std::string& catalog, const std::string& schema, const std::string& name, const ParsedExpression& at) {
+  bool Function(const std::string& catalog, const std::string& schema, const std::string& name,
+                const ParsedExpression& at) {
     const std::string lower = Lower(name);
     const bool own = (catalog.empty() || catalog == "system") && (schema.empty() || schema == "main");
     if (own && IsFunctionAllowed(lower)) return true;
-    Refuse(Error{ErrorCode::kInvalidSql, "function " + (own ? lower : schema + "." + lower) + " does not exist"}, at.GetQueryLocation());
+    Refuse(Error{ErrorCode::kInvalidSql, "function " + (own ? lower : schema + "." + lower) + " does not exist"},
+           at.GetQueryLocation());
     return false;
   }
 
@@ -124,7 +136,8 @@ class Walk {
       return false;
     }
     for (const std::string& part : column.column_names) {
-      const bool control = std::any_of(part.begin(), part.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+      const bool control =
+          std::any_of(part.begin(), part.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
       if (control || std::find(kHiddenColumns.begin(), kHiddenColumns.end(), Lower(part)) != kHiddenColumns.end()) {
         Refuse(Error{ErrorCode::kColumnNotFound, "column " + part + " does not exist"}, column.GetQueryLocation());
         return false;
@@ -213,7 +226,8 @@ class Walk {
         Optional(modifier.Cast<duckdb::LimitPercentModifier>().offset);
         return;
       case duckdb::ResultModifierType::ORDER_MODIFIER: return Orders(modifier.Cast<duckdb::OrderModifier>().orders);
-      case duckdb::ResultModifierType::DISTINCT_MODIFIER: return List(modifier.Cast<duckdb::DistinctModifier>().distinct_on_targets);
+      case duckdb::ResultModifierType::DISTINCT_MODIFIER:
+        return List(modifier.Cast<duckdb::DistinctModifier>().distinct_on_targets);
       default: return Refuse(Unsupported("this clause"), duckdb::optional_idx());
     }
   }
@@ -244,18 +258,24 @@ class Walk {
 
   void BaseTable(const duckdb::BaseTableRef& table) {
     if (!table.catalog_name.empty()) {
-      return Refuse(Error{ErrorCode::kTableNotFound, "table " + table.catalog_name + "." + table.schema_name + "." + table.table_name + " does not exist"}, table.query_location);
+      return Refuse(Error{ErrorCode::kTableNotFound, "table " + table.catalog_name + "." + table.schema_name + "." +
+                                                         table.table_name + " does not exist"},
+                    table.query_location);
     }
     if (table.at_clause) {
       result_.names_history = true;
-      return Refuse(Error{ErrorCode::kUnsupported, "reading at an earlier point (AT) is not offered yet"}, table.query_location);
+      return Refuse(Error{ErrorCode::kUnsupported, "reading at an earlier point (AT) is not offered yet"},
+                    table.query_location);
     }
-    if (table.schema_name.empty() && std::find(visible_.begin(), visible_.end(), row::FoldName(table.table_name)) != visible_.end()) return;
+    if (table.schema_name.empty() &&
+        std::find(visible_.begin(), visible_.end(), row::FoldName(table.table_name)) != visible_.end())
+      return;
     result_.reads.push_back({table.schema_name, table.table_name, Position(table.query_location)});
   }
 
   void ShowReference(const duckdb::ShowRef& show) {
-    // DESCRIBE and SUMMARIZE of a query. A bare name (SHOW x, FROM (DESCRIBE x)) reads the engine's own catalog or settings.
+    // DESCRIBE and SUMMARIZE of a query. A bare name (SHOW x, FROM (DESCRIBE x)) reads the engine's own catalog or
+    // settings.
     if (!show.query) return Refuse(Unsupported("DESCRIBE or SHOW inside a query"), show.query_location);
     Node(*show.query);
   }
@@ -265,7 +285,9 @@ class Walk {
     List(pivot.aggregates);
     for (const auto& column : pivot.pivots) {
       if (!column.pivot_enum.empty() || column.subquery) {
-        return Refuse(Error{ErrorCode::kUnsupported, "PIVOT without a list of values is not offered", "Name the values: PIVOT … ON column IN (…)."}, pivot.query_location);
+        return Refuse(Error{ErrorCode::kUnsupported, "PIVOT without a list of values is not offered",
+                            "Name the values: PIVOT … ON column IN (…)."},
+                      pivot.query_location);
       }
       List(column.pivot_expressions);
       for (const auto& entry : column.entries) Optional(entry.expr);
@@ -274,7 +296,8 @@ class Walk {
 
   void TableFunction(const duckdb::TableFunctionRef& table) {
     if (table.subquery) return Refuse(Unsupported("a query as the argument of a table function"), table.query_location);
-    if (!table.function || table.function->GetExpressionClass() != ExpressionClass::FUNCTION) return Refuse(Unsupported("this kind of table"), table.query_location);
+    if (!table.function || table.function->GetExpressionClass() != ExpressionClass::FUNCTION)
+      return Refuse(Unsupported("this kind of table"), table.query_location);
     const auto& function = table.function->Cast<duckdb::FunctionExpression>();
     const std::string lower = Lower(function.function_name);
     if (!function.catalog.empty() || !function.schema.empty() || !IsTableFunctionAllowed(lower)) {
@@ -283,13 +306,18 @@ class Walk {
     List(function.children);
   }
 
-  void Target(const std::string& catalog, const std::string& schema, const std::string& table, duckdb::optional_idx location) {
-    if (!catalog.empty()) return Refuse(Error{ErrorCode::kTableNotFound, "table " + catalog + "." + schema + "." + table + " does not exist"}, location);
+  void Target(const std::string& catalog, const std::string& schema, const std::string& table,
+              duckdb::optional_idx location) {
+    if (!catalog.empty())
+      return Refuse(
+          Error{ErrorCode::kTableNotFound, "table " + catalog + "." + schema + "." + table + " does not exist"},
+          location);
     result_.target = TableReference{schema, table, Position(location)};
   }
 
   void Target(const duckdb::TableRef& table) {
-    if (table.type != TableReferenceType::BASE_TABLE) return Refuse(Unsupported("a change of anything but a table"), table.query_location);
+    if (table.type != TableReferenceType::BASE_TABLE)
+      return Refuse(Unsupported("a change of anything but a table"), table.query_location);
     const auto& base = table.Cast<duckdb::BaseTableRef>();
     Target(base.catalog_name, base.schema_name, base.table_name, base.query_location);
   }
@@ -312,7 +340,8 @@ class Walk {
 
   void Insert(const duckdb::InsertStatement& insert) {
     const size_t depth = EnterCtes(insert.cte_map);
-    Target(insert.catalog, insert.schema, insert.table, insert.table_ref ? insert.table_ref->query_location : duckdb::optional_idx());
+    Target(insert.catalog, insert.schema, insert.table,
+           insert.table_ref ? insert.table_ref->query_location : duckdb::optional_idx());
     for (const std::string& column : insert.columns) Writable(column);
     if (insert.select_statement) Node(*insert.select_statement->node);
     List(insert.returning_list);

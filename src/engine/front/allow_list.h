@@ -15,10 +15,10 @@
 namespace kalamdb::engine {
 
 struct AllowResult {
-  std::optional<Error> refusal;           // kUnsupported, or kInvalidSql where it looks as if a name did not exist
-  std::vector<TableReference> reads;      // base tables outside of CTE names, in order
-  std::optional<TableReference> target;   // of INSERT, UPDATE, DELETE, MERGE
-  bool names_history = false;             // AT (…)
+  std::optional<Error> refusal;          // kUnsupported, or kInvalidSql where it looks as if a name did not exist
+  std::vector<TableReference> reads;     // base tables outside of CTE names, in order
+  std::optional<TableReference> target;  // of INSERT, UPDATE, DELETE, MERGE
+  bool names_history = false;            // AT (…)
 };
 
 // `text`: what the tree was parsed from, for positions.

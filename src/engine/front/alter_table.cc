@@ -1,4 +1,5 @@
-// ALTER TABLE: what the pure rules of catalog/alter.h need from the engine and from the data, in the order of docs/schema-evolution.md.
+// ALTER TABLE: what the pure rules of catalog/alter.h need from the engine and from the data, in the order of
+// docs/schema-evolution.md.
 #include <algorithm>
 
 #include "engine/front/ddl.h"
@@ -26,14 +27,17 @@ Status FoldDefaults(const CommandServices& services, std::vector<AlterAction>* a
   return {};
 }
 
-bool Contains(const std::vector<ColumnId>& list, ColumnId id) { return std::find(list.begin(), list.end(), id) != list.end(); }
+bool Contains(const std::vector<ColumnId>& list, ColumnId id) {
+  return std::find(list.begin(), list.end(), id) != list.end();
+}
 
 // Defaults that were set, and those of columns that were retyped, must fit.
 Status CheckDefaults(const CommandServices& services, const catalog::Table& old, const catalog::AlterResult& altered) {
   for (const row::Column& column : altered.table->schema()->columns()) {
     if (column.write_default.empty()) continue;
     const auto before = old.schema()->FindById(column.id);
-    const bool same = before && old.schema()->column(*before).write_default == column.write_default && old.schema()->column(*before).type == column.type;
+    const bool same = before && old.schema()->column(*before).write_default == column.write_default &&
+                      old.schema()->column(*before).type == column.type;
     if (!same) RETURN_IF_ERROR(services.expressions->CheckDefault(column.write_default, column));
   }
   return {};
@@ -42,32 +46,40 @@ Status CheckDefaults(const CommandServices& services, const catalog::Table& old,
 // CHECKs over retyped columns must still bind.
 Status CheckChecks(const CommandServices& services, const catalog::AlterResult& altered) {
   for (const catalog::CheckConstraint& check : altered.table->checks) {
-    const bool touched = std::any_of(check.expression.columns.begin(), check.expression.columns.end(), [&](ColumnId id) { return Contains(altered.retyped, id); });
+    const bool touched = std::any_of(check.expression.columns.begin(), check.expression.columns.end(),
+                                     [&](ColumnId id) { return Contains(altered.retyped, id); });
     if (!touched) continue;
-    auto bound = services.expressions->BindCheck(check.expression.ToText(*altered.table->schema()), altered.table->schema()->columns());
+    auto bound = services.expressions->BindCheck(check.expression.ToText(*altered.table->schema()),
+                                                 altered.table->schema()->columns());
     if (!bound.ok()) {
-      return Error{ErrorCode::kDependentObjects, "CHECK " + check.name + " does not bind with the new type: " + bound.error().message, "Drop the constraint first."};
+      return Error{ErrorCode::kDependentObjects,
+                   "CHECK " + check.name + " does not bind with the new type: " + bound.error().message,
+                   "Drop the constraint first."};
     }
   }
   return {};
 }
 
 // Old rows are counted in a view; a NULL that comes after it is seen by a watch, which the commit asks.
-Status CheckNoNulls(const CommandServices& services, const catalog::Table& old, const catalog::AlterResult& altered, std::vector<std::shared_ptr<storage::Watch>>* watches) {
+Status CheckNoNulls(const CommandServices& services, const catalog::Table& old, const catalog::AlterResult& altered,
+                    std::vector<std::shared_ptr<storage::Watch>>* watches) {
   for (const ColumnId id : altered.set_not_null) {
     auto [view, watch] = services.database->WatchNulls(old.id, id);
     watches->push_back(std::move(watch));
     ASSIGN_OR_RETURN(const uint64_t nulls, services.database->CountNulls(view, old, id));
     if (nulls == 0) continue;
     const auto ordinal = old.schema()->FindById(id);
-    return Error{ErrorCode::kNotNullViolation, "column " + (ordinal ? old.schema()->column(*ordinal).name : "?") + " of " + old.QualifiedName() + " is NULL in " + std::to_string(nulls) + " row(s)",
+    return Error{ErrorCode::kNotNullViolation,
+                 "column " + (ordinal ? old.schema()->column(*ordinal).name : "?") + " of " + old.QualifiedName() +
+                     " is NULL in " + std::to_string(nulls) + " row(s)",
                  "UPDATE them first."};
   }
   return {};
 }
 
 // Subscriptions that name a dropped column refuse it, unless CASCADE.
-Status CheckSubscriptions(const CommandServices& services, const catalog::Table& old, const catalog::AlterResult& altered) {
+Status CheckSubscriptions(const CommandServices& services, const catalog::Table& old,
+                          const catalog::AlterResult& altered) {
   DependentSubscriptions* dependents = services.dependents->load();
   if (dependents == nullptr) return {};
   for (const ColumnId id : altered.dropped) {
@@ -76,7 +88,9 @@ Status CheckSubscriptions(const CommandServices& services, const catalog::Table&
     for (const std::string& name : dependents->NamingColumn(old.id, id)) names += (names.empty() ? "" : ", ") + name;
     if (names.empty()) continue;
     const auto ordinal = old.schema()->FindById(id);
-    return Error{ErrorCode::kDependentObjects, "column " + (ordinal ? old.schema()->column(*ordinal).name : "?") + " of " + old.QualifiedName() + " is named by " + names,
+    return Error{ErrorCode::kDependentObjects,
+                 "column " + (ordinal ? old.schema()->column(*ordinal).name : "?") + " of " + old.QualifiedName() +
+                     " is named by " + names,
                  "End them first, or say CASCADE."};
   }
   return {};
@@ -84,18 +98,22 @@ Status CheckSubscriptions(const CommandServices& services, const catalog::Table&
 
 bool NamesAny(const catalog::View& view, TableId table, const std::vector<ColumnId>& columns) {
   for (const auto& [id, named] : view.depends_on_tables) {
-    if (id == table && std::any_of(named.begin(), named.end(), [&](ColumnId column) { return Contains(columns, column); })) return true;
+    if (id == table &&
+        std::any_of(named.begin(), named.end(), [&](ColumnId column) { return Contains(columns, column); }))
+      return true;
   }
   return false;
 }
 
 // Views that name a dropped column refuse it, or go with CASCADE, and with them the views over them.
-Status CollectViews(const catalog::Snapshot& snapshot, const catalog::Table& old, const catalog::AlterResult& altered, std::vector<catalog::ViewPtr>* going) {
+Status CollectViews(const catalog::Snapshot& snapshot, const catalog::Table& old, const catalog::AlterResult& altered,
+                    std::vector<catalog::ViewPtr>* going) {
   std::vector<ColumnId> kept = altered.dropped;
   std::erase_if(kept, [&](ColumnId id) { return Contains(altered.cascaded, id); });
   for (const auto& view : snapshot.ViewsOn(old.id)) {
     if (NamesAny(*view, old.id, kept)) {
-      return Error{ErrorCode::kDependentObjects, "view " + NamesOf({view}) + " names a column that would be dropped", "Drop the view first, or say CASCADE."};
+      return Error{ErrorCode::kDependentObjects, "view " + NamesOf({view}) + " names a column that would be dropped",
+                   "Drop the view first, or say CASCADE."};
     }
     if (NamesAny(*view, old.id, altered.dropped)) going->push_back(view);
   }
@@ -104,14 +122,17 @@ Status CollectViews(const catalog::Snapshot& snapshot, const catalog::Table& old
 }
 
 // Views over retyped columns, and views over them, must bind with the new types.
-Status CheckViews(const CommandServices& services, const catalog::Snapshot& snapshot, const catalog::Table& old, const catalog::AlterResult& altered,
-                  const std::vector<catalog::ViewPtr>& going, const std::vector<catalog::Change>& changes, const ExecuteContext& context) {
+Status CheckViews(const CommandServices& services, const catalog::Snapshot& snapshot, const catalog::Table& old,
+                  const catalog::AlterResult& altered, const std::vector<catalog::ViewPtr>& going,
+                  const std::vector<catalog::Change>& changes, const ExecuteContext& context) {
   std::vector<catalog::ViewPtr> touched;
   for (const auto& view : snapshot.ViewsOn(old.id)) {
     if (NamesAny(*view, old.id, altered.retyped)) touched.push_back(view);
   }
   touched = WithViewsOver(snapshot, std::move(touched));
-  std::erase_if(touched, [&](const catalog::ViewPtr& view) { return std::find(going.begin(), going.end(), view) != going.end(); });
+  std::erase_if(touched, [&](const catalog::ViewPtr& view) {
+    return std::find(going.begin(), going.end(), view) != going.end();
+  });
   return CheckViewsBind(services, touched, changes, context);
 }
 
@@ -125,11 +146,13 @@ StatementResult Altered(const catalog::Table& table, Seq seq, std::string messag
   return result;
 }
 
-Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTable& command, const ExecuteContext& context, bool* retry) {
+Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTable& command,
+                                  const ExecuteContext& context, bool* retry) {
   const storage::ReadViewPtr view = services.database->View();
   auto found = FindOwnTable(*view->catalog, command.name, context, services.options->allow_user_ddl);
   if (!found.ok()) {
-    const bool absent = found.error().code == ErrorCode::kTableNotFound || found.error().code == ErrorCode::kNamespaceNotFound;
+    const bool absent =
+        found.error().code == ErrorCode::kTableNotFound || found.error().code == ErrorCode::kNamespaceNotFound;
     if (!command.if_exists || !absent) return std::move(found).error();
     StatementResult result;
     result.query_type = QueryType::kAlterTable;
@@ -138,12 +161,14 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
   }
   const catalog::TablePtr old = *found;
   if (command.kind && *command.kind != old->kind) {
-    return Error{ErrorCode::kInvalidSql, "table " + old->QualifiedName() + " is a " + std::string(catalog::KindName(old->kind)) + " table"};
+    return Error{ErrorCode::kInvalidSql,
+                 "table " + old->QualifiedName() + " is a " + std::string(catalog::KindName(old->kind)) + " table"};
   }
   std::vector<AlterAction> actions = command.actions;
   const bool columns_fixed = old->kind == catalog::TableKind::kStream;
   if (!columns_fixed) RETURN_IF_ERROR(FoldDefaults(services, &actions));
-  ASSIGN_OR_RETURN(const catalog::AlterResult altered, catalog::ApplyAlter(*old, actions, {context.identity.name, context.now}));
+  ASSIGN_OR_RETURN(const catalog::AlterResult altered,
+                   catalog::ApplyAlter(*old, actions, {context.identity.name, context.now}));
   if (altered.table == nullptr) return Altered(*old, Seq(), "Table " + old->QualifiedName() + " is so already");
   RETURN_IF_ERROR(CheckDefaults(services, *old, altered));
   std::vector<std::shared_ptr<storage::Watch>> watches;
@@ -161,7 +186,8 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
   changes.push_back(std::move(change));
   RETURN_IF_ERROR(CheckViews(services, *view->catalog, *old, altered, going, changes, context));
   ASSIGN_OR_RETURN(const Seq seq, CommitCatalog(services, std::move(changes), context, retry, std::move(watches)));
-  std::string message = "Table " + altered.table->QualifiedName() + " altered, version " + std::to_string(altered.table->version().value);
+  std::string message =
+      "Table " + altered.table->QualifiedName() + " altered, version " + std::to_string(altered.table->version().value);
   for (const std::string& check : altered.dropped_checks) message += "; CHECK " + check + " dropped";
   if (!going.empty()) message += "; view " + NamesOf(going) + " dropped";
   services.logger->Info("schema_change", {{"table", altered.table->QualifiedName()},
@@ -175,7 +201,8 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
 
 }  // namespace
 
-Result<StatementResult> RunAlterTable(const CommandServices& services, const AlterTable& command, const ExecuteContext& context) {
+Result<StatementResult> RunAlterTable(const CommandServices& services, const AlterTable& command,
+                                      const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckMayChangeTables(context.identity, services.options->allow_user_ddl, "ALTER TABLE"));
   return DecideAndCommit([&](bool* retry) { return AlterOnce(services, command, context, retry); });
 }

@@ -10,7 +10,8 @@ using Kind = AlterAction::Kind;
 
 Result<std::string> ParseDefaultText(CommandCursor& cursor) {
   const int64_t position = cursor.Position();
-  const std::string_view text = cursor.TextUntil([](const CommandCursor& at) { return at.PeekSymbol(",") || AtColumnClause(at); });
+  const std::string_view text =
+      cursor.TextUntil([](const CommandCursor& at) { return at.PeekSymbol(",") || AtColumnClause(at); });
   if (text.empty()) return cursor.Unexpected("an expression");
   auto canonical = CanonicalDefault(text);
   if (!canonical.ok()) return std::move(canonical).error().At(position);
@@ -30,10 +31,11 @@ Status ParseAddClauses(CommandCursor& cursor, AlterAction* action) {
       ASSIGN_OR_RETURN(action->default_sql, ParseDefaultText(cursor));
     } else if (cursor.Accept("comment")) {
       ASSIGN_OR_RETURN(action->comment, cursor.String("the comment as a string"));
-    } else if (cursor.Peek("check") || cursor.Peek("unique") || cursor.Peek("primary") || cursor.Peek("references") || cursor.Peek("generated") ||
-               cursor.Peek("constraint") || cursor.Peek("collate")) {
+    } else if (cursor.Peek("check") || cursor.Peek("unique") || cursor.Peek("primary") || cursor.Peek("references") ||
+               cursor.Peek("generated") || cursor.Peek("constraint") || cursor.Peek("collate")) {
       const std::string word(cursor.sql().Raw(cursor.token()));
-      return cursor.ErrorAt(ErrorCode::kUnsupported, position, word + " is not offered in ADD COLUMN").WithHint("NOT NULL, DEFAULT and COMMENT are.");
+      return cursor.ErrorAt(ErrorCode::kUnsupported, position, word + " is not offered in ADD COLUMN")
+          .WithHint("NOT NULL, DEFAULT and COMMENT are.");
     } else if (cursor.Peek("auto_increment") || cursor.Peek("autoincrement")) {
       action->default_sql = "SNOWFLAKE_ID()";
       cursor.Skip();
@@ -51,7 +53,8 @@ Result<AlterAction> ParseAdd(CommandCursor& cursor) {
   action.kind = Kind::kAddColumn;
   const int64_t position = cursor.Position();
   for (const char* word : {"constraint", "check", "primary", "unique", "foreign"}) {
-    if (cursor.Peek(word) && !cursor.Peek("column")) return cursor.ErrorAt(ErrorCode::kUnsupported, position, "ADD CONSTRAINT is not offered yet");
+    if (cursor.Peek(word) && !cursor.Peek("column"))
+      return cursor.ErrorAt(ErrorCode::kUnsupported, position, "ADD CONSTRAINT is not offered yet");
   }
   cursor.Accept("column");
   action.if_not_exists = cursor.AcceptIfNotExists();
@@ -105,7 +108,9 @@ Result<AlterAction> ParseAlterColumn(CommandCursor& cursor) {
   if (cursor.Accept("type") || cursor.AcceptAll({"set", "data", "type"})) {
     action.kind = Kind::kSetType;
     ASSIGN_OR_RETURN(action.type, cursor.Type());
-    if (cursor.Peek("using")) return cursor.ErrorAt(ErrorCode::kUnsupported, cursor.Position(), "ALTER COLUMN TYPE … USING is not offered").WithHint("Add a column, UPDATE it, drop the old one.");
+    if (cursor.Peek("using"))
+      return cursor.ErrorAt(ErrorCode::kUnsupported, cursor.Position(), "ALTER COLUMN TYPE … USING is not offered")
+          .WithHint("Add a column, UPDATE it, drop the old one.");
   } else if (cursor.AcceptAll({"set", "default"})) {
     action.kind = Kind::kSetDefault;
     ASSIGN_OR_RETURN(action.default_sql, ParseDefaultText(cursor));
@@ -127,7 +132,8 @@ Result<AlterAction> ParseRename(CommandCursor& cursor) {
   if (cursor.Accept("to")) {
     action.kind = Kind::kRenameTable;
     ASSIGN_OR_RETURN(action.new_name, cursor.Name("a new name"));
-    if (cursor.PeekSymbol(".")) return cursor.ErrorAt(ErrorCode::kUnsupported, cursor.Position(), "a table stays in its namespace");
+    if (cursor.PeekSymbol("."))
+      return cursor.ErrorAt(ErrorCode::kUnsupported, cursor.Position(), "a table stays in its namespace");
     return action;
   }
   action.kind = Kind::kRenameColumn;
@@ -158,8 +164,9 @@ Result<AlterAction> ParseAction(CommandCursor& cursor) {
 }  // namespace
 
 bool AtColumnClause(const CommandCursor& cursor) {
-  for (const char* word : {"not", "null", "comment", "primary", "unique", "check", "default", "references", "constraint", "generated", "auto_increment",
-                           "autoincrement", "collate", "first", "after", "restrict", "cascade"}) {
+  for (const char* word :
+       {"not", "null", "comment", "primary", "unique", "check", "default", "references", "constraint", "generated",
+        "auto_increment", "autoincrement", "collate", "first", "after", "restrict", "cascade"}) {
     if (cursor.Peek(word)) return true;
   }
   return false;

@@ -5,7 +5,8 @@
 
 namespace kalamdb::engine {
 
-CommandCursor::CommandCursor(const SqlText& sql, size_t begin, size_t end) : sql_(sql), begin_(begin), end_(end), next_(begin) {
+CommandCursor::CommandCursor(const SqlText& sql, size_t begin, size_t end)
+    : sql_(sql), begin_(begin), end_(end), next_(begin) {
   const uint32_t last = end > begin ? sql.tokens[end - 1].end : 0;
   end_token_ = Token{TokenKind::kEnd, last, last};
 }
@@ -71,7 +72,9 @@ Error CommandCursor::ErrorAt(ErrorCode code, int64_t position, std::string messa
 
 Result<std::string> CommandCursor::Name(std::string_view what) {
   const Token& at = token();
-  if (at.kind == TokenKind::kQuoted || (at.kind == TokenKind::kWord && (!IsReservedWord(sql_.Value(at)) || (sql_.IsWord(at, "default") && PeekSymbol(".", 1))))) {
+  if (at.kind == TokenKind::kQuoted ||
+      (at.kind == TokenKind::kWord &&
+       (!IsReservedWord(sql_.Value(at)) || (sql_.IsWord(at, "default") && PeekSymbol(".", 1))))) {
     ++next_;
     return sql_.Value(at);
   }
@@ -116,7 +119,8 @@ Result<int64_t> CommandCursor::Integer(std::string_view what) {
   const std::string_view raw = sql_.Raw(token());
   int64_t value = 0;
   const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), value);
-  if (token().kind != TokenKind::kNumber || error != std::errc() || end != raw.data() + raw.size()) return Unexpected(what);
+  if (token().kind != TokenKind::kNumber || error != std::errc() || end != raw.data() + raw.size())
+    return Unexpected(what);
   ++next_;
   return value;
 }
@@ -140,8 +144,9 @@ Result<row::Type> CommandCursor::Type() {
     if (AtEnd()) return Unexpected("\"]\"");
     text += sql_.Raw(sql_.tokens[next_++]);
   }
-  const bool nested = text.ends_with("[]") || sql_.IsWord(sql_.tokens[first], "struct") || sql_.IsWord(sql_.tokens[first], "map") ||
-                      sql_.IsWord(sql_.tokens[first], "union") || sql_.IsWord(sql_.tokens[first], "enum");
+  const bool nested = text.ends_with("[]") || sql_.IsWord(sql_.tokens[first], "struct") ||
+                      sql_.IsWord(sql_.tokens[first], "map") || sql_.IsWord(sql_.tokens[first], "union") ||
+                      sql_.IsWord(sql_.tokens[first], "enum");
   if (nested) return ErrorAt(ErrorCode::kUnsupported, position, "type " + text + " is not offered for a column");
   if (Peek("array")) {
     next_ = first;
@@ -159,7 +164,8 @@ Result<std::string> CommandCursor::OptionValue() {
     ++next_;
     return "-" + std::string(sql_.Raw(sql_.tokens[next_++]));
   }
-  if (at.kind != TokenKind::kWord && at.kind != TokenKind::kNumber && at.kind != TokenKind::kQuoted) return Unexpected("a value");
+  if (at.kind != TokenKind::kWord && at.kind != TokenKind::kNumber && at.kind != TokenKind::kQuoted)
+    return Unexpected("a value");
   ++next_;
   return sql_.Value(at);
 }

@@ -38,11 +38,11 @@ class CommandCursor {
   Status ExpectEnd() const;
 
   // Errors of all: kInvalidSql at the token that is none.
-  Result<std::string> Name(std::string_view what);           // a quoted name or a word that is not reserved
-  Result<std::string> NamespaceName();                       // a name, or the word DEFAULT
-  Result<ObjectName> QualifiedName(std::string_view what);   // [ns.]name
+  Result<std::string> Name(std::string_view what);          // a quoted name or a word that is not reserved
+  Result<std::string> NamespaceName();                      // a name, or the word DEFAULT
+  Result<ObjectName> QualifiedName(std::string_view what);  // [ns.]name
   Result<std::string> String(std::string_view what);
-  Result<std::string> NameOrString(std::string_view what);   // spelling kept
+  Result<std::string> NameOrString(std::string_view what);  // spelling kept
   Result<int64_t> Integer(std::string_view what);
   Result<row::Type> Type();
   // A name, number, string or word as the value of an option.
@@ -51,8 +51,8 @@ class CommandCursor {
   bool AcceptIfExists() { return AcceptAll({"if", "exists"}); }
   bool AcceptIfNotExists() { return AcceptAll({"if", "not", "exists"}); }
 
-  // The tokens from here up to the first one at depth 0 for which stop says true, or the end, or a closing parenthesis that was
-  // not opened here. The first token is taken without asking.
+  // The tokens from here up to the first one at depth 0 for which stop says true, or the end, or a closing parenthesis
+  // that was not opened here. The first token is taken without asking.
   std::string_view TextUntil(const std::function<bool(const CommandCursor&)>& stop);
   std::string_view TextToEnd();
   // What stands between ( and its ). Errors: kInvalidSql.

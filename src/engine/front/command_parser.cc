@@ -1,4 +1,5 @@
-// Which statement is it; namespaces, users, jobs, SHOW, DESCRIBE, COPY; and what is specified or well known but not offered.
+// Which statement is it; namespaces, users, jobs, SHOW, DESCRIBE, COPY; and what is specified or well known but not
+// offered.
 #include "engine/front/command_parser.h"
 
 #include <array>
@@ -8,7 +9,9 @@ namespace {
 
 using auth::Role;
 
-Command NotOffered(std::string what, std::string hint = "") { return Unsupported{std::move(what) + " is not offered", std::move(hint)}; }
+Command NotOffered(std::string what, std::string hint = "") {
+  return Unsupported{std::move(what) + " is not offered", std::move(hint)};
+}
 Command NotYet(std::string what) { return Unsupported{std::move(what) + " is not offered yet", ""}; }
 
 Result<Role> ParseRoleName(CommandCursor& cursor) {
@@ -17,7 +20,9 @@ Result<Role> ParseRoleName(CommandCursor& cursor) {
   std::string folded = name;
   for (char& c : folded) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const auto role = auth::ParseRole(folded);
-  if (!role) return cursor.ErrorAt(ErrorCode::kInvalidParameter, position, "role " + name + " is none: there are user, service, dba and system");
+  if (!role)
+    return cursor.ErrorAt(ErrorCode::kInvalidParameter, position,
+                          "role " + name + " is none: there are user, service, dba and system");
   return *role;
 }
 
@@ -92,7 +97,9 @@ Result<Command> ParseCreate(CommandCursor& cursor) {
     return NotOffered("CREATE INDEX", "Put the columns you look up by first in the primary key.");
   }
   if (cursor.Peek("storage")) return NotYet("CREATE STORAGE");
-  for (const char* word : {"temp", "temporary", "sequence", "type", "macro", "function", "secret", "persistent", "trigger", "topic", "materialized", "recursive", "database", "role", "extension", "policy"}) {
+  for (const char* word :
+       {"temp", "temporary", "sequence", "type", "macro", "function", "secret", "persistent", "trigger", "topic",
+        "materialized", "recursive", "database", "role", "extension", "policy"}) {
     if (cursor.Peek(word)) return NotOffered("CREATE " + std::string(cursor.sql().Raw(cursor.token())));
   }
   return cursor.Unexpected("NAMESPACE, TABLE, VIEW or USER");
@@ -157,7 +164,8 @@ Result<Command> ParseDrop(CommandCursor& cursor) {
     return Command(std::move(command));
   }
   if (cursor.Peek("storage")) return NotYet("DROP STORAGE");
-  for (const char* word : {"index", "sequence", "type", "macro", "function", "secret", "database", "role", "topic", "trigger", "extension", "policy"}) {
+  for (const char* word : {"index", "sequence", "type", "macro", "function", "secret", "database", "role", "topic",
+                           "trigger", "extension", "policy"}) {
     if (cursor.Peek(word)) return NotOffered("DROP " + std::string(cursor.sql().Raw(cursor.token())));
   }
   return cursor.Unexpected("NAMESPACE, TABLE, VIEW or USER");
@@ -176,7 +184,9 @@ Result<std::optional<Command>> ParseDescribe(CommandCursor& cursor) {
   } else if (cursor.AcceptAll({"at", "version"})) {
     const int64_t position = cursor.Position();
     ASSIGN_OR_RETURN(const int64_t version, cursor.Integer("a version"));
-    if (version < 1 || version > UINT32_MAX) return cursor.ErrorAt(ErrorCode::kNotFound, position, "version " + std::to_string(version) + " is none: versions count from 1");
+    if (version < 1 || version > UINT32_MAX)
+      return cursor.ErrorAt(ErrorCode::kNotFound, position,
+                            "version " + std::to_string(version) + " is none: versions count from 1");
     command.version = static_cast<uint32_t>(version);
   }
   RETURN_IF_ERROR(cursor.ExpectEnd());
@@ -237,7 +247,8 @@ Result<Command> ParseStorage(CommandCursor& cursor) {
 }
 
 Result<Command> ParseExecuteAs(CommandCursor& cursor, const InnerParser& inner) {
-  if (!cursor.Accept("as")) return NotOffered("EXECUTE", "A statement is prepared by sending it; its parameters come beside it.");
+  if (!cursor.Accept("as"))
+    return NotOffered("EXECUTE", "A statement is prepared by sending it; its parameters come beside it.");
   RETURN_IF_ERROR(cursor.Expect("user"));
   ExecuteAs command;
   ASSIGN_OR_RETURN(command.user, cursor.NameOrString("the name of a user"));
@@ -264,11 +275,46 @@ struct NamedRefusal {
   bool later;  // specified, not here yet
 };
 constexpr std::array<NamedRefusal, 40> kRefusals = {{
-    {"begin", true}, {"start", true}, {"commit", true}, {"end", true}, {"rollback", true}, {"abort", true}, {"savepoint", false}, {"release", false},
-    {"kill", true}, {"backup", true}, {"restore", true}, {"export", true}, {"erase", true}, {"subscribe", false}, {"grant", false}, {"revoke", false},
-    {"attach", false}, {"detach", false}, {"install", false}, {"load", false}, {"set", false}, {"reset", false}, {"pragma", false}, {"call", false},
-    {"prepare", false}, {"deallocate", false}, {"vacuum", false}, {"analyze", false}, {"checkpoint", false}, {"force", false}, {"import", false},
-    {"lock", false}, {"listen", false}, {"notify", false}, {"update_extensions", false}, {"declare", false}, {"fetch", false}, {"close", false}, {"reindex", false}, {"discard", false},
+    {"begin", true},
+    {"start", true},
+    {"commit", true},
+    {"end", true},
+    {"rollback", true},
+    {"abort", true},
+    {"savepoint", false},
+    {"release", false},
+    {"kill", true},
+    {"backup", true},
+    {"restore", true},
+    {"export", true},
+    {"erase", true},
+    {"subscribe", false},
+    {"grant", false},
+    {"revoke", false},
+    {"attach", false},
+    {"detach", false},
+    {"install", false},
+    {"load", false},
+    {"set", false},
+    {"reset", false},
+    {"pragma", false},
+    {"call", false},
+    {"prepare", false},
+    {"deallocate", false},
+    {"vacuum", false},
+    {"analyze", false},
+    {"checkpoint", false},
+    {"force", false},
+    {"import", false},
+    {"lock", false},
+    {"listen", false},
+    {"notify", false},
+    {"update_extensions", false},
+    {"declare", false},
+    {"fetch", false},
+    {"close", false},
+    {"reindex", false},
+    {"discard", false},
 }};
 
 std::optional<Command> RefusalOf(const CommandCursor& cursor) {
@@ -276,7 +322,8 @@ std::optional<Command> RefusalOf(const CommandCursor& cursor) {
     if (!cursor.Peek(refusal.word)) continue;
     const std::string word(cursor.sql().Raw(cursor.token()));
     if (refusal.word == "subscribe") return NotOffered(word, "Subscribe over the WebSocket at /v1/ws.");
-    if (refusal.word == "grant" || refusal.word == "revoke") return NotOffered(word, "Rights come from the user's role and the table's ACCESS_LEVEL.");
+    if (refusal.word == "grant" || refusal.word == "revoke")
+      return NotOffered(word, "Rights come from the user's role and the table's ACCESS_LEVEL.");
     return refusal.later ? NotYet(word) : NotOffered(word);
   }
   return std::nullopt;

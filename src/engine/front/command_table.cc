@@ -31,7 +31,8 @@ Result<std::vector<std::string>> NameList(CommandCursor& cursor) {
 }
 
 Status SetPrimaryKey(CommandCursor& cursor, std::vector<std::string> names, KeyClauses* keys) {
-  if (keys->has_primary_key) return cursor.ErrorAt(ErrorCode::kInvalidSql, cursor.Position(), "a table has one primary key");
+  if (keys->has_primary_key)
+    return cursor.ErrorAt(ErrorCode::kInvalidSql, cursor.Position(), "a table has one primary key");
   keys->has_primary_key = true;
   keys->primary_key_position = cursor.Position();
   keys->primary_key = std::move(names);
@@ -49,7 +50,9 @@ Status ParseCheck(CommandCursor& cursor, std::string name, CreateTable* command)
 
 Status SetGenerated(CommandCursor& cursor, int64_t position, row::Column* column) {
   if (column->type.kind() != row::TypeKind::kBigInt) {
-    return cursor.ErrorAt(ErrorCode::kTypeMismatch, position, "column " + column->name + ": generated ids are BIGINT, the column is " + column->type.ToSql());
+    return cursor.ErrorAt(
+        ErrorCode::kTypeMismatch, position,
+        "column " + column->name + ": generated ids are BIGINT, the column is " + column->type.ToSql());
   }
   column->write_default = kGenerator;
   column->nullable = false;
@@ -64,7 +67,8 @@ Status ParseGenerated(CommandCursor& cursor, row::Column* column) {
   }
   RETURN_IF_ERROR(cursor.Expect("as"));
   if (!cursor.Accept("identity")) {
-    return cursor.ErrorAt(ErrorCode::kUnsupported, position, "column " + column->name + ": generated columns are not offered");
+    return cursor.ErrorAt(ErrorCode::kUnsupported, position,
+                          "column " + column->name + ": generated columns are not offered");
   }
   if (cursor.PeekSymbol("(")) {
     ASSIGN_OR_RETURN(const std::string_view ignored, cursor.Parenthesized());
@@ -75,7 +79,8 @@ Status ParseGenerated(CommandCursor& cursor, row::Column* column) {
 
 Status ParseDefault(CommandCursor& cursor, row::Column* column) {
   const int64_t position = cursor.Position();
-  const std::string_view text = cursor.TextUntil([](const CommandCursor& at) { return at.PeekSymbol(",") || AtColumnClause(at); });
+  const std::string_view text =
+      cursor.TextUntil([](const CommandCursor& at) { return at.PeekSymbol(",") || AtColumnClause(at); });
   if (text.empty()) return cursor.Unexpected("an expression");
   auto canonical = CanonicalDefault(text);
   if (!canonical.ok()) return std::move(canonical).error().At(position);
@@ -109,9 +114,11 @@ Status ParseColumnClause(CommandCursor& cursor, ColumnSpec* spec, KeyClauses* ke
   } else if (cursor.Accept("generated")) {
     return ParseGenerated(cursor, &column);
   } else if (cursor.Peek("as")) {
-    return cursor.ErrorAt(ErrorCode::kUnsupported, position, "column " + column.name + ": generated columns are not offered");
+    return cursor.ErrorAt(ErrorCode::kUnsupported, position,
+                          "column " + column.name + ": generated columns are not offered");
   } else if (cursor.Peek("references")) {
-    return cursor.ErrorAt(ErrorCode::kUnsupported, position, "column " + column.name + ": foreign keys are not offered");
+    return cursor.ErrorAt(ErrorCode::kUnsupported, position,
+                          "column " + column.name + ": foreign keys are not offered");
   } else if (cursor.Peek("collate")) {
     return cursor.ErrorAt(ErrorCode::kUnsupported, position, "column " + column.name + ": collations are not offered");
   } else {
@@ -178,8 +185,11 @@ Status ApplyKeys(CommandCursor& cursor, const KeyClauses& keys, CreateTable* com
   uint16_t position = 0;
   for (const std::string& name : keys.primary_key) {
     row::Column* column = find(name);
-    if (column == nullptr) return cursor.ErrorAt(ErrorCode::kColumnNotFound, 0, "the primary key names column " + name + ", which does not exist");
-    if (column->key_position != 0) return cursor.ErrorAt(ErrorCode::kInvalidSql, 0, "the primary key names column " + name + " twice");
+    if (column == nullptr)
+      return cursor.ErrorAt(ErrorCode::kColumnNotFound, 0,
+                            "the primary key names column " + name + ", which does not exist");
+    if (column->key_position != 0)
+      return cursor.ErrorAt(ErrorCode::kInvalidSql, 0, "the primary key names column " + name + " twice");
     column->key_position = ++position;
     column->nullable = false;
   }
@@ -190,7 +200,8 @@ Status ApplyKeys(CommandCursor& cursor, const KeyClauses& keys, CreateTable* com
     std::sort(unique.begin(), unique.end());
     std::sort(key.begin(), key.end());
     if (unique != key) {
-      return cursor.ErrorAt(ErrorCode::kUnsupported, at, "UNIQUE is offered on the primary key only").WithHint("Make the columns the primary key.");
+      return cursor.ErrorAt(ErrorCode::kUnsupported, at, "UNIQUE is offered on the primary key only")
+          .WithHint("Make the columns the primary key.");
     }
   }
   return {};
@@ -203,16 +214,19 @@ Result<int64_t> ParseIntervalSeconds(CommandCursor& cursor) {
   ASSIGN_OR_RETURN(const std::string text, cursor.String("an interval such as '5 minutes'"));
   int64_t number = 0;
   size_t i = 0;
-  for (; i < text.size() && text[i] >= '0' && text[i] <= '9' && number < 1'000'000'000; ++i) number = number * 10 + (text[i] - '0');
+  for (; i < text.size() && text[i] >= '0' && text[i] <= '9' && number < 1'000'000'000; ++i)
+    number = number * 10 + (text[i] - '0');
   std::string unit = text.substr(std::min(text.find_first_not_of(' ', i), text.size()));
   for (char& c : unit) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (!unit.empty() && unit.back() == 's' && unit.size() > 1) unit.pop_back();
   const int64_t factor = unit == "second" || unit == "sec" || unit == "s" || unit.empty() ? 1
-                         : unit == "minute" || unit == "min" || unit == "m"              ? 60
-                         : unit == "hour" || unit == "h"                                 ? 3'600
-                         : unit == "day" || unit == "d"                                  ? 86'400
-                                                                                         : 0;
-  if (i == 0 || factor == 0) return cursor.ErrorAt(ErrorCode::kInvalidParameter, position, "interval '" + text + "' is none: it takes a number of seconds, minutes, hours or days");
+                         : unit == "minute" || unit == "min" || unit == "m"               ? 60
+                         : unit == "hour" || unit == "h"                                  ? 3'600
+                         : unit == "day" || unit == "d"                                   ? 86'400
+                                                                                          : 0;
+  if (i == 0 || factor == 0)
+    return cursor.ErrorAt(ErrorCode::kInvalidParameter, position,
+                          "interval '" + text + "' is none: it takes a number of seconds, minutes, hours or days");
   return number * factor;
 }
 
@@ -287,7 +301,8 @@ Result<Command> ParseCreateTable(CommandCursor& cursor, std::optional<catalog::T
   }
   const int64_t tail = cursor.Position();
   RETURN_IF_ERROR(ParseTableTail(cursor, &command));
-  if (has_columns && !command.as_select.empty()) return cursor.ErrorAt(ErrorCode::kUnsupported, tail, "CREATE TABLE … AS takes no list of columns");
+  if (has_columns && !command.as_select.empty())
+    return cursor.ErrorAt(ErrorCode::kUnsupported, tail, "CREATE TABLE … AS takes no list of columns");
   if (!has_columns && command.as_select.empty()) return cursor.Unexpected("a list of columns or AS SELECT");
   return Command(std::move(command));
 }
@@ -296,7 +311,10 @@ Result<Command> ParseCreateView(CommandCursor& cursor, bool or_replace) {
   CreateView command;
   command.or_replace = or_replace;
   ASSIGN_OR_RETURN(command.name, cursor.QualifiedName("the name of a view"));
-  if (cursor.PeekSymbol("(")) return cursor.ErrorAt(ErrorCode::kUnsupported, cursor.Position(), "names of columns behind a view's name are not offered").WithHint("Name them in the SELECT with AS.");
+  if (cursor.PeekSymbol("("))
+    return cursor
+        .ErrorAt(ErrorCode::kUnsupported, cursor.Position(), "names of columns behind a view's name are not offered")
+        .WithHint("Name them in the SELECT with AS.");
   RETURN_IF_ERROR(cursor.Expect("as"));
   RETURN_IF_ERROR(ParseSelectTail(cursor, &command.select));
   return Command(std::move(command));

@@ -13,7 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The canonical path, if it lies within one of the directories. The answer is the same whether the file is there or not.
+// The canonical path, if it lies within one of the directories. The answer is the same whether the file is there or
+// not.
 Result<std::string> AllowedPath(const std::vector<std::string>& directories, const std::string& path) {
   const Error denied{ErrorCode::kPermissionDenied, "the file does not lie within storage.copy_directories"};
   std::error_code failed;
@@ -41,16 +42,20 @@ class NameSink final : public RowSink {
   std::vector<std::string> names;
 };
 
-std::string Literal(const std::string& text) { return row::Value::String(text).ToSqlLiteral(row::Type::Of(row::TypeKind::kText)); }
+std::string Literal(const std::string& text) {
+  return row::Value::String(text).ToSqlLiteral(row::Type::Of(row::TypeKind::kText));
+}
 
 Result<std::string> ReaderOf(const CopyTable& command, const std::string& path) {
   if (!command.options.empty()) {
-    return Error{ErrorCode::kUnsupported, "option " + command.options[0].first + " of COPY is not offered: only FORMAT is"};
+    return Error{ErrorCode::kUnsupported,
+                 "option " + command.options[0].first + " of COPY is not offered: only FORMAT is"};
   }
   if (command.format == "parquet") return "read_parquet(" + Literal(path) + ")";
   if (command.format == "csv") return "read_csv(" + Literal(path) + ")";
   if (command.format == "json") return "read_json(" + Literal(path) + ")";
-  return Error{ErrorCode::kUnsupported, "COPY reads and writes the formats parquet, csv and json", "Say (FORMAT parquet)."};
+  return Error{ErrorCode::kUnsupported, "COPY reads and writes the formats parquet, csv and json",
+               "Say (FORMAT parquet)."};
 }
 
 Status CheckMayCopyInto(const auth::Identity& identity, const catalog::Table& table) {
@@ -59,28 +64,37 @@ Status CheckMayCopyInto(const auth::Identity& identity, const catalog::Table& ta
 }
 
 // The names of the columns of the file, as a quoted list: each is a column of the table, whatever its case.
-Result<std::string> MatchColumns(const CommandServices& services, const catalog::Table& table, const CopyTable& command, const std::string& reader, const ExecuteContext& context) {
+Result<std::string> MatchColumns(const CommandServices& services, const catalog::Table& table, const CopyTable& command,
+                                 const std::string& reader, const ExecuteContext& context) {
   NameSink names;
   RETURN_IF_ERROR(services.run_copy("SELECT * FROM " + reader + " LIMIT 0", context, &names));
   const row::Schema& schema = *table.schema();
   std::string list;
   for (const std::string& name : names.names) {
-    const bool wanted = command.columns.empty() || std::any_of(command.columns.begin(), command.columns.end(), [&](const std::string& c) { return row::FoldName(c) == row::FoldName(name); });
+    const bool wanted = command.columns.empty() ||
+                        std::any_of(command.columns.begin(), command.columns.end(),
+                                    [&](const std::string& c) { return row::FoldName(c) == row::FoldName(name); });
     if (!wanted) continue;
-    if (!schema.FindByName(name)) return Error{ErrorCode::kInvalidParameter, "column " + name + " of the file is none of table " + table.QualifiedName()};
+    if (!schema.FindByName(name))
+      return Error{ErrorCode::kInvalidParameter,
+                   "column " + name + " of the file is none of table " + table.QualifiedName()};
     list += (list.empty() ? "" : ", ") + catalog::QuoteIdentifier(name);
   }
   for (const std::string& column : command.columns) {
-    const bool there = std::any_of(names.names.begin(), names.names.end(), [&](const std::string& name) { return row::FoldName(column) == row::FoldName(name); });
+    const bool there = std::any_of(names.names.begin(), names.names.end(), [&](const std::string& name) {
+      return row::FoldName(column) == row::FoldName(name);
+    });
     if (!there) return Error{ErrorCode::kInvalidParameter, "column " + column + " is not in the file"};
   }
-  if (list.empty()) return Error{ErrorCode::kInvalidParameter, "the file has no column of table " + table.QualifiedName()};
+  if (list.empty())
+    return Error{ErrorCode::kInvalidParameter, "the file has no column of table " + table.QualifiedName()};
   return list;
 }
 
 }  // namespace
 
-Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable& command, const ExecuteContext& context, RowSink* sink) {
+Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable& command,
+                                const ExecuteContext& context, RowSink* sink) {
   RETURN_IF_ERROR(CheckAdmin(context.identity, "COPY"));
   ASSIGN_OR_RETURN(const std::string path, AllowedPath(services.options->copy_directories, command.path));
   if (!command.from) return Error{ErrorCode::kUnsupported, "COPY TO is not offered yet"};
@@ -91,7 +105,9 @@ Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable
   std::error_code failed;
   if (!fs::is_regular_file(path, failed)) return Error{ErrorCode::kNotFound, "there is no such file"};
   ASSIGN_OR_RETURN(const std::string columns, MatchColumns(services, *table, command, reader, context));
-  auto copied = services.run_copy("INSERT INTO " + table->QualifiedName() + " (" + columns + ") SELECT " + columns + " FROM " + reader, context, sink);
+  auto copied = services.run_copy(
+      "INSERT INTO " + table->QualifiedName() + " (" + columns + ") SELECT " + columns + " FROM " + reader, context,
+      sink);
   if (!copied.ok()) return copied;
   copied->message = "Copied " + std::to_string(copied->row_count) + " row(s)";
   return copied;

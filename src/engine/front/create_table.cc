@@ -2,9 +2,9 @@
 #include "engine/bridge/chunk_codec.h"
 #include "engine/front/ddl.h"
 #include "engine/front/expression_text.h"
+#include "engine/front/parameters.h"
 #include "engine/front/rights.h"
 #include "engine/front/statement.h"
-#include "engine/front/parameters.h"
 #include "row/schema.h"
 
 namespace kalamdb::engine {
@@ -20,8 +20,12 @@ Result<catalog::TableKind> KindOf(const CreateTable& command) {
     for (const auto candidate : {catalog::TableKind::kUser, catalog::TableKind::kShared, catalog::TableKind::kStream}) {
       if (row::FoldName(value) == row::FoldName(catalog::KindName(candidate))) named = candidate;
     }
-    if (!named) return Error{ErrorCode::kInvalidParameter, "option TYPE = '" + value + "': it takes 'USER', 'SHARED' or 'STREAM'"};
-    if (kind && *kind != *named) return Error{ErrorCode::kInvalidSql, "the table is said to be " + std::string(catalog::KindName(*kind)) + " and " + std::string(catalog::KindName(*named))};
+    if (!named)
+      return Error{ErrorCode::kInvalidParameter,
+                   "option TYPE = '" + value + "': it takes 'USER', 'SHARED' or 'STREAM'"};
+    if (kind && *kind != *named)
+      return Error{ErrorCode::kInvalidSql, "the table is said to be " + std::string(catalog::KindName(*kind)) +
+                                               " and " + std::string(catalog::KindName(*named))};
     kind = named;
   }
   return kind.value_or(catalog::TableKind::kShared);
@@ -43,7 +47,10 @@ Result<std::vector<row::Column>> ColumnsOfQuery(const QueryRunner::Signature& si
     if (signature.column_types[i].id() == duckdb::LogicalTypeId::SQLNULL) {
       column.type = row::Type::Of(row::TypeKind::kText);
     } else if (!type) {
-      return Error{ErrorCode::kUnsupported, "column " + column.name + " would be of type " + signature.column_types[i].ToString() + ", which no column has", "Cast it in the SELECT."};
+      return Error{ErrorCode::kUnsupported,
+                   "column " + column.name + " would be of type " + signature.column_types[i].ToString() +
+                       ", which no column has",
+                   "Cast it in the SELECT."};
     } else {
       column.type = *type;
     }
@@ -55,7 +62,8 @@ Result<std::vector<row::Column>> ColumnsOfQuery(const QueryRunner::Signature& si
 StatementResult Exists(const ObjectName& name, const std::string& ns) {
   StatementResult result;
   result.query_type = QueryType::kCreateTable;
-  result.message = "Table " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(name.name) + " exists already";
+  result.message =
+      "Table " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(name.name) + " exists already";
   return result;
 }
 
@@ -67,13 +75,15 @@ class NoRows final : public RowSink {
 };
 
 // INSERT INTO the new table; where that fails the table goes again.
-Result<StatementResult> FillTable(const CommandServices& services, const catalog::TablePtr& table, const std::string& select, const ExecuteContext& context) {
+Result<StatementResult> FillTable(const CommandServices& services, const catalog::TablePtr& table,
+                                  const std::string& select, const ExecuteContext& context) {
   NoRows sink;
   std::string names;
   for (const row::Column& column : table->schema()->columns()) {
     if (!column.hidden) names += (names.empty() ? "" : ", ") + catalog::QuoteIdentifier(column.name);
   }
-  auto filled = services.run_sql("INSERT INTO " + table->QualifiedName() + " (" + names + ") " + select, context, &sink);
+  auto filled =
+      services.run_sql("INSERT INTO " + table->QualifiedName() + " (" + names + ") " + select, context, &sink);
   if (filled.ok()) return filled;
   catalog::Change drop;
   drop.kind = catalog::Change::Kind::kDropTable;
@@ -86,7 +96,8 @@ Result<StatementResult> FillTable(const CommandServices& services, const catalog
 
 }  // namespace
 
-Result<catalog::TablePtr> MakeNewTable(const CommandServices& services, const CreateTable& command, const ExecuteContext& context) {
+Result<catalog::TablePtr> MakeNewTable(const CommandServices& services, const CreateTable& command,
+                                       const ExecuteContext& context) {
   catalog::CreateTableSpec spec;
   ASSIGN_OR_RETURN(spec.kind, KindOf(command));
   for (const auto& [name, value] : command.options) {
@@ -113,7 +124,8 @@ Result<catalog::TablePtr> MakeNewTable(const CommandServices& services, const Cr
   return catalog::MakeTable(std::move(spec));
 }
 
-Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& written, const ExecuteContext& context) {
+Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& written,
+                                       const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckMayChangeTables(context.identity, services.options->allow_user_ddl, "CREATE TABLE"));
   CreateTable command = written;
   const std::string ns = NamespaceOf(command.name, context);
@@ -121,10 +133,13 @@ Result<StatementResult> RunCreateTable(const CommandServices& services, const Cr
     const storage::ReadViewPtr view = services.database->View();
     RETURN_IF_ERROR(catalog::CheckObjectName(command.name.name));
     if (view->catalog->FindNamespace(ns) == nullptr) return NamespaceNotFound(ns).At(command.name.position);
-    if (view->catalog->FindTable(ns, command.name.name) != nullptr || view->catalog->FindView(ns, command.name.name) != nullptr) {
+    if (view->catalog->FindTable(ns, command.name.name) != nullptr ||
+        view->catalog->FindView(ns, command.name.name) != nullptr) {
       if (command.if_not_exists) return Exists(command.name, ns);
-      return Error{ErrorCode::kAlreadyExists, "table " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(command.name.name) + " exists already"}.WithHint("").At(
-          command.name.position);
+      return Error{ErrorCode::kAlreadyExists, "table " + catalog::QuoteIdentifier(ns) + "." +
+                                                  catalog::QuoteIdentifier(command.name.name) + " exists already"}
+          .WithHint("")
+          .At(command.name.position);
     }
     if (!command.as_select.empty()) {
       ASSIGN_OR_RETURN(const auto query, ParseEngineStatement(command.as_select));

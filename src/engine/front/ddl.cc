@@ -22,8 +22,8 @@ std::string Shown(const std::string& name) { return catalog::QuoteIdentifier(nam
 
 }  // namespace
 
-Result<Seq> CommitCatalog(const CommandServices& services, std::vector<Change> changes, const ExecuteContext& context, bool* retry,
-                          std::vector<std::shared_ptr<storage::Watch>> not_null) {
+Result<Seq> CommitCatalog(const CommandServices& services, std::vector<Change> changes, const ExecuteContext& context,
+                          bool* retry, std::vector<std::shared_ptr<storage::Watch>> not_null) {
   storage::CommitRequest request;
   request.catalog_changes = std::move(changes);
   request.not_null = std::move(not_null);
@@ -50,7 +50,8 @@ Result<StatementResult> DecideAndCommit(const std::function<Result<StatementResu
   return result;
 }
 
-Result<StatementResult> RunCreateNamespace(const CommandServices& services, const CreateNamespace& command, const ExecuteContext& context) {
+Result<StatementResult> RunCreateNamespace(const CommandServices& services, const CreateNamespace& command,
+                                           const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckAdmin(context.identity, "CREATE NAMESPACE"));
   RETURN_IF_ERROR(catalog::CheckNamespaceName(command.name));
   return DecideAndCommit([&](bool* retry) -> Result<StatementResult> {
@@ -68,7 +69,8 @@ Result<StatementResult> RunCreateNamespace(const CommandServices& services, cons
     change.ns = std::move(made);
     change.if_absent = true;
     auto seq = CommitCatalog(services, {std::move(change)}, context, retry);
-    if (!seq.ok() && seq.error().code == ErrorCode::kAlreadyExists && command.if_not_exists) return Done("Namespace " + Shown(command.name) + " exists already");
+    if (!seq.ok() && seq.error().code == ErrorCode::kAlreadyExists && command.if_not_exists)
+      return Done("Namespace " + Shown(command.name) + " exists already");
     if (!seq.ok()) return std::move(seq).error();
     StatementResult result = Done("Namespace " + Shown(command.name) + " created");
     result.seq = *seq;
@@ -76,14 +78,17 @@ Result<StatementResult> RunCreateNamespace(const CommandServices& services, cons
   });
 }
 
-Result<StatementResult> RunAlterNamespace(const CommandServices& services, const AlterNamespace& command, const ExecuteContext& context) {
+Result<StatementResult> RunAlterNamespace(const CommandServices& services, const AlterNamespace& command,
+                                          const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckAdmin(context.identity, "ALTER NAMESPACE"));
   return DecideAndCommit([&](bool* retry) -> Result<StatementResult> {
     const auto old = services.database->View()->catalog->FindNamespace(command.name);
     if (old == nullptr) return NamespaceNotFound(command.name);
     auto made = std::make_shared<catalog::Namespace>(*old);
     for (const auto& [name, value] : command.options) {
-      const auto same = std::find_if(made->options.begin(), made->options.end(), [&](const auto& option) { return row::FoldName(option.first) == row::FoldName(name); });
+      const auto same = std::find_if(made->options.begin(), made->options.end(), [&](const auto& option) {
+        return row::FoldName(option.first) == row::FoldName(name);
+      });
       if (same != made->options.end()) {
         same->second = value;
       } else {
@@ -101,9 +106,11 @@ Result<StatementResult> RunAlterNamespace(const CommandServices& services, const
   });
 }
 
-Result<StatementResult> RunDropNamespace(const CommandServices& services, const DropNamespace& command, const ExecuteContext& context) {
+Result<StatementResult> RunDropNamespace(const CommandServices& services, const DropNamespace& command,
+                                         const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckAdmin(context.identity, "DROP NAMESPACE"));
-  if (row::FoldName(command.name) == row::FoldName("default")) return Error{ErrorCode::kUnsupported, "namespace \"default\" cannot be dropped"};
+  if (row::FoldName(command.name) == row::FoldName("default"))
+    return Error{ErrorCode::kUnsupported, "namespace \"default\" cannot be dropped"};
   return DecideAndCommit([&](bool* retry) -> Result<StatementResult> {
     const auto snapshot = services.database->View()->catalog;
     const auto ns = snapshot->FindNamespace(command.name);
@@ -129,27 +136,31 @@ Result<StatementResult> RunDropNamespace(const CommandServices& services, const 
       changes.push_back(std::move(change));
     }
     if (!changes.empty() && !command.cascade) {
-      return Error{ErrorCode::kDependentObjects, "namespace " + Shown(ns->name) + " still holds " + names, "Drop them first, or say CASCADE."};
+      return Error{ErrorCode::kDependentObjects, "namespace " + Shown(ns->name) + " still holds " + names,
+                   "Drop them first, or say CASCADE."};
     }
     Change change;
     change.kind = Change::Kind::kDropNamespace;
     change.namespace_name = ns->name;
     changes.push_back(std::move(change));
     ASSIGN_OR_RETURN(const Seq seq, CommitCatalog(services, std::move(changes), context, retry));
-    StatementResult result = Done("Namespace " + Shown(ns->name) + " dropped" + (names.empty() ? "" : ", with " + names));
+    StatementResult result =
+        Done("Namespace " + Shown(ns->name) + " dropped" + (names.empty() ? "" : ", with " + names));
     result.seq = seq;
     return result;
   });
 }
 
-Result<StatementResult> RunDropTable(const CommandServices& services, const DropTable& command, const ExecuteContext& context) {
+Result<StatementResult> RunDropTable(const CommandServices& services, const DropTable& command,
+                                     const ExecuteContext& context) {
   const bool user_ddl = services.options->allow_user_ddl;
   RETURN_IF_ERROR(CheckMayChangeTables(context.identity, user_ddl, "DROP TABLE"));
   return DecideAndCommit([&](bool* retry) -> Result<StatementResult> {
     const auto snapshot = services.database->View()->catalog;
     auto table = FindOwnTable(*snapshot, command.name, context, user_ddl);
     if (!table.ok()) {
-      const bool absent = table.error().code == ErrorCode::kTableNotFound || table.error().code == ErrorCode::kNamespaceNotFound;
+      const bool absent =
+          table.error().code == ErrorCode::kTableNotFound || table.error().code == ErrorCode::kNamespaceNotFound;
       if (command.if_exists && absent) return Done("Table " + Shown(command.name.name) + " does not exist");
       return std::move(table).error();
     }
@@ -158,7 +169,8 @@ Result<StatementResult> RunDropTable(const CommandServices& services, const Drop
     const std::string views = NamesOf(going);
     for (const auto& view : going) changes.push_back(DropOf(view));
     if (!views.empty() && !command.cascade) {
-      return Error{ErrorCode::kDependentObjects, "table " + (*table)->QualifiedName() + " is named by view " + views, "Drop the view first, or say CASCADE."};
+      return Error{ErrorCode::kDependentObjects, "table " + (*table)->QualifiedName() + " is named by view " + views,
+                   "Drop the view first, or say CASCADE."};
     }
     Change change;
     change.kind = Change::Kind::kDropTable;
@@ -166,7 +178,8 @@ Result<StatementResult> RunDropTable(const CommandServices& services, const Drop
     change.expected_version = (*table)->version();
     changes.push_back(std::move(change));
     ASSIGN_OR_RETURN(const Seq seq, CommitCatalog(services, std::move(changes), context, retry));
-    StatementResult result = Done("Table " + (*table)->QualifiedName() + " dropped" + (views.empty() ? "" : ", with view " + views));
+    StatementResult result =
+        Done("Table " + (*table)->QualifiedName() + " dropped" + (views.empty() ? "" : ", with view " + views));
     result.seq = seq;
     result.namespace_name = (*table)->namespace_name;
     result.table_name = (*table)->name;

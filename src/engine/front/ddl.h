@@ -29,26 +29,37 @@ struct CommandServices {
   std::function<Result<StatementResult>(const std::string& sql, const ExecuteContext& context, RowSink* sink)> run_copy;
 };
 
-// Commits changes of the catalog. *retry: the catalog has moved since `changes` were decided; nothing happened. not_null: watches
-// of Database::WatchNulls that must not have seen a NULL (else kNotNullViolation).
-Result<Seq> CommitCatalog(const CommandServices& services, std::vector<catalog::Change> changes, const ExecuteContext& context, bool* retry,
+// Commits changes of the catalog. *retry: the catalog has moved since `changes` were decided; nothing happened.
+// not_null: watches of Database::WatchNulls that must not have seen a NULL (else kNotNullViolation).
+Result<Seq> CommitCatalog(const CommandServices& services, std::vector<catalog::Change> changes,
+                          const ExecuteContext& context, bool* retry,
                           std::vector<std::shared_ptr<storage::Watch>> not_null = {});
 
 // Decides and commits, once more where the catalog moved in between; then kSchemaChanged.
 Result<StatementResult> DecideAndCommit(const std::function<Result<StatementResult>(bool* retry)>& attempt);
 
-Result<StatementResult> RunCreateNamespace(const CommandServices& services, const CreateNamespace& command, const ExecuteContext& context);
-Result<StatementResult> RunAlterNamespace(const CommandServices& services, const AlterNamespace& command, const ExecuteContext& context);
-Result<StatementResult> RunDropNamespace(const CommandServices& services, const DropNamespace& command, const ExecuteContext& context);
-Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& command, const ExecuteContext& context);
-Result<StatementResult> RunDropTable(const CommandServices& services, const DropTable& command, const ExecuteContext& context);
-Result<StatementResult> RunAlterTable(const CommandServices& services, const AlterTable& command, const ExecuteContext& context);
-Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable& command, const ExecuteContext& context, RowSink* sink);
+Result<StatementResult> RunCreateNamespace(const CommandServices& services, const CreateNamespace& command,
+                                           const ExecuteContext& context);
+Result<StatementResult> RunAlterNamespace(const CommandServices& services, const AlterNamespace& command,
+                                          const ExecuteContext& context);
+Result<StatementResult> RunDropNamespace(const CommandServices& services, const DropNamespace& command,
+                                         const ExecuteContext& context);
+Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& command,
+                                       const ExecuteContext& context);
+Result<StatementResult> RunDropTable(const CommandServices& services, const DropTable& command,
+                                     const ExecuteContext& context);
+Result<StatementResult> RunAlterTable(const CommandServices& services, const AlterTable& command,
+                                      const ExecuteContext& context);
+Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable& command,
+                                const ExecuteContext& context, RowSink* sink);
 
-Result<StatementResult> RunDescribe(const CommandServices& services, const Describe& command, const ExecuteContext& context, RowSink* sink);
-Result<StatementResult> RunShow(const CommandServices& services, const Show& command, const ExecuteContext& context, RowSink* sink);
+Result<StatementResult> RunDescribe(const CommandServices& services, const Describe& command,
+                                    const ExecuteContext& context, RowSink* sink);
+Result<StatementResult> RunShow(const CommandServices& services, const Show& command, const ExecuteContext& context,
+                                RowSink* sink);
 
 // For `CREATE TABLE … AS` and others that need the spec before it is a table.
-Result<catalog::TablePtr> MakeNewTable(const CommandServices& services, const CreateTable& command, const ExecuteContext& context);
+Result<catalog::TablePtr> MakeNewTable(const CommandServices& services, const CreateTable& command,
+                                       const ExecuteContext& context);
 
 }  // namespace kalamdb::engine

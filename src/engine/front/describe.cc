@@ -31,60 +31,100 @@ Value Option(const catalog::Table& table, std::string_view name) {
 }
 
 Result<StatementResult> DescribeHistory(const catalog::Table& table, RowSink* sink) {
-  ResultTable rows({{"version", kInt}, {"created_at", kTimestamp}, {"changed_by", kText}, {"changes", kText}, {"column_count", kInt}, {"is_current", kBoolean}});
+  ResultTable rows({{"version", kInt},
+                    {"created_at", kTimestamp},
+                    {"changed_by", kText},
+                    {"changes", kText},
+                    {"column_count", kInt},
+                    {"is_current", kBoolean}});
   for (size_t i = 0; i < table.versions.size(); ++i) {
     const catalog::VersionInfo& version = table.versions[i];
-    rows.Add({Value::Int(version.version.value), Value::Int(version.created_at), Value::String(version.changed_by), Value::String(version.changes),
-              ResultTable::Number(table.schemas[i]->size()), Value::Bool(version.version == table.version())});
+    rows.Add({Value::Int(version.version.value), Value::Int(version.created_at), Value::String(version.changed_by),
+              Value::String(version.changes), ResultTable::Number(table.schemas[i]->size()),
+              Value::Bool(version.version == table.version())});
   }
   return rows.Send(sink, QueryType::kDescribeTable);
 }
 
 Result<StatementResult> DescribeColumns(const catalog::Table& table, const row::Schema& schema, RowSink* sink) {
-  ResultTable rows({{"column_name", kText}, {"ordinal_position", kInt}, {"column_id", kInt}, {"data_type", kText}, {"is_nullable", kBoolean}, {"is_primary_key", kBoolean},
-                    {"column_default", kText}, {"column_comment", kText}, {"added_in_version", kInt}, {"table_type", kText}, {"storage_id", kText}, {"flush_policy", kText},
-                    {"deleted_retention", kText}, {"current_version", kInt}});
+  ResultTable rows({{"column_name", kText},
+                    {"ordinal_position", kInt},
+                    {"column_id", kInt},
+                    {"data_type", kText},
+                    {"is_nullable", kBoolean},
+                    {"is_primary_key", kBoolean},
+                    {"column_default", kText},
+                    {"column_comment", kText},
+                    {"added_in_version", kInt},
+                    {"table_type", kText},
+                    {"storage_id", kText},
+                    {"flush_policy", kText},
+                    {"deleted_retention", kText},
+                    {"current_version", kInt}});
   for (size_t i = 0; i < schema.size(); ++i) {
     const row::Column& column = schema.column(i);
-    rows.Add({Value::String(column.name), ResultTable::Number(i + 1), Value::Int(column.id.value), Value::String(column.type.ToSql()), Value::Bool(column.nullable && !column.IsKey()),
-              Value::Bool(column.IsKey()), ResultTable::TextOrNull(column.write_default), ResultTable::TextOrNull(column.comment), Value::Int(column.added_in.value),
-              Value::String(std::string(catalog::KindName(table.kind))), Value::String(table.options.storage_id), Option(table, "FLUSH_POLICY"), Option(table, "DELETED_RETENTION"),
-              Value::Int(table.version().value)});
+    rows.Add({Value::String(column.name), ResultTable::Number(i + 1), Value::Int(column.id.value),
+              Value::String(column.type.ToSql()), Value::Bool(column.nullable && !column.IsKey()),
+              Value::Bool(column.IsKey()), ResultTable::TextOrNull(column.write_default),
+              ResultTable::TextOrNull(column.comment), Value::Int(column.added_in.value),
+              Value::String(std::string(catalog::KindName(table.kind))), Value::String(table.options.storage_id),
+              Option(table, "FLUSH_POLICY"), Option(table, "DELETED_RETENTION"), Value::Int(table.version().value)});
   }
   return rows.Send(sink, QueryType::kDescribeTable);
 }
 
-Result<StatementResult> ShowStats(const CommandServices& services, const storage::ReadViewPtr& view, const catalog::Table& table, const ExecuteContext& context, RowSink* sink) {
+Result<StatementResult> ShowStats(const CommandServices& services, const storage::ReadViewPtr& view,
+                                  const catalog::Table& table, const ExecuteContext& context, RowSink* sink) {
   std::optional<UserId> user;
   if (!MayFlush(context.identity, services.options->allow_user_ddl, table)) {
-    if (!table.IsPerUser()) return Error{ErrorCode::kPermissionDenied, "statistics of table " + table.QualifiedName() + " are for those who may flush it"};
+    if (!table.IsPerUser())
+      return Error{ErrorCode::kPermissionDenied,
+                   "statistics of table " + table.QualifiedName() + " are for those who may flush it"};
     user = context.identity.user;
   }
   ASSIGN_OR_RETURN(const storage::TableStats stats, services.database->StatsOf(view, table, user));
-  ResultTable rows({{"namespace_id", kText}, {"table_name", kText}, {"version", kBigInt}, {"hot_rows", kBigInt}, {"cold_rows", kBigInt}, {"deleted_rows", kBigInt}, {"files", kBigInt}, {"bytes", kBigInt}});
-  rows.Add({Value::String(table.namespace_name), Value::String(table.name), Value::Int(table.version().value), ResultTable::Number(stats.hot_rows), ResultTable::Number(stats.cold_rows),
-            ResultTable::Number(stats.deleted_rows), ResultTable::Number(stats.files), ResultTable::Number(stats.bytes)});
+  ResultTable rows({{"namespace_id", kText},
+                    {"table_name", kText},
+                    {"version", kBigInt},
+                    {"hot_rows", kBigInt},
+                    {"cold_rows", kBigInt},
+                    {"deleted_rows", kBigInt},
+                    {"files", kBigInt},
+                    {"bytes", kBigInt}});
+  rows.Add({Value::String(table.namespace_name), Value::String(table.name), Value::Int(table.version().value),
+            ResultTable::Number(stats.hot_rows), ResultTable::Number(stats.cold_rows),
+            ResultTable::Number(stats.deleted_rows), ResultTable::Number(stats.files),
+            ResultTable::Number(stats.bytes)});
   return rows.Send(sink, QueryType::kOther);
 }
 
-Result<StatementResult> ShowSegments(const CommandServices& services, const catalog::Table& table, const ExecuteContext& context, RowSink* sink) {
+Result<StatementResult> ShowSegments(const CommandServices& services, const catalog::Table& table,
+                                     const ExecuteContext& context, RowSink* sink) {
   if (!MayFlush(context.identity, services.options->allow_user_ddl, table)) {
-    return Error{ErrorCode::kPermissionDenied, "segments of table " + table.QualifiedName() + " are for those who may flush it"};
+    return Error{ErrorCode::kPermissionDenied,
+                 "segments of table " + table.QualifiedName() + " are for those who may flush it"};
   }
   ExecuteContext all = context;  // who may flush the table sees its segments; the system table is for admins
   all.identity.role = auth::Role::kSystem;
-  return services.run_sql("SELECT * FROM system.segments WHERE namespace_id = " + Literal(table.namespace_name) + " AND table_name = " + Literal(table.name) + " ORDER BY segment_id", all, sink);
+  return services.run_sql("SELECT * FROM system.segments WHERE namespace_id = " + Literal(table.namespace_name) +
+                              " AND table_name = " + Literal(table.name) + " ORDER BY segment_id",
+                          all, sink);
 }
 
 }  // namespace
 
-Result<StatementResult> RunDescribe(const CommandServices& services, const Describe& command, const ExecuteContext& context, RowSink* sink) {
+Result<StatementResult> RunDescribe(const CommandServices& services, const Describe& command,
+                                    const ExecuteContext& context, RowSink* sink) {
   const storage::ReadViewPtr view = services.database->View();
   const std::string folded = row::FoldName(NamespaceOf(command.name, context));
-  if (!command.history && !command.version && (folded == row::FoldName("system") || folded == row::FoldName("information_schema"))) {
-    return services.run_sql("DESCRIBE SELECT * FROM " + catalog::QuoteIdentifier(folded) + "." + catalog::QuoteIdentifier(command.name.name), context, sink);
+  if (!command.history && !command.version &&
+      (folded == row::FoldName("system") || folded == row::FoldName("information_schema"))) {
+    return services.run_sql("DESCRIBE SELECT * FROM " + catalog::QuoteIdentifier(folded) + "." +
+                                catalog::QuoteIdentifier(command.name.name),
+                            context, sink);
   }
-  if (const auto described = view->catalog->FindView(NamespaceOf(command.name, context), command.name.name); described != nullptr && !command.history && !command.version) {
+  if (const auto described = view->catalog->FindView(NamespaceOf(command.name, context), command.name.name);
+      described != nullptr && !command.history && !command.version) {
     return DescribeView(services, *described, context, sink);
   }
   ASSIGN_OR_RETURN(const catalog::TablePtr table, FindReadableTable(*view->catalog, command.name, context));
@@ -94,7 +134,9 @@ Result<StatementResult> RunDescribe(const CommandServices& services, const Descr
   } else {
     const uint32_t version = command.version.value_or(table->version().value);
     if (version > table->schemas.size()) {
-      return Error{ErrorCode::kNotFound, "table " + table->QualifiedName() + " has no version " + std::to_string(version) + ": the newest is " + std::to_string(table->schemas.size())};
+      return Error{ErrorCode::kNotFound, "table " + table->QualifiedName() + " has no version " +
+                                             std::to_string(version) + ": the newest is " +
+                                             std::to_string(table->schemas.size())};
     }
     result = DescribeColumns(*table, *table->schemas[version - 1], sink);
   }
@@ -105,11 +147,14 @@ Result<StatementResult> RunDescribe(const CommandServices& services, const Descr
   return result;
 }
 
-Result<StatementResult> RunShow(const CommandServices& services, const Show& command, const ExecuteContext& context, RowSink* sink) {
+Result<StatementResult> RunShow(const CommandServices& services, const Show& command, const ExecuteContext& context,
+                                RowSink* sink) {
   const storage::ReadViewPtr view = services.database->View();
   switch (command.what) {
-    case Show::What::kNamespaces: return services.run_sql("SELECT * FROM system.namespaces ORDER BY namespace_id", context, sink);
-    case Show::What::kStorages: return services.run_sql("SELECT * FROM system.storages ORDER BY storage_id", context, sink);
+    case Show::What::kNamespaces:
+      return services.run_sql("SELECT * FROM system.namespaces ORDER BY namespace_id", context, sink);
+    case Show::What::kStorages:
+      return services.run_sql("SELECT * FROM system.storages ORDER BY storage_id", context, sink);
     case Show::What::kTables: {
       std::string where;
       if (!command.name.namespace_name.empty()) {
@@ -117,7 +162,8 @@ Result<StatementResult> RunShow(const CommandServices& services, const Show& com
         if (ns == nullptr) return NamespaceNotFound(command.name.namespace_name);
         where = " WHERE namespace_id = " + Literal(ns->name);
       }
-      return services.run_sql("SELECT * FROM system.tables" + where + " ORDER BY namespace_id, table_name", context, sink);
+      return services.run_sql("SELECT * FROM system.tables" + where + " ORDER BY namespace_id, table_name", context,
+                              sink);
     }
     default: break;
   }

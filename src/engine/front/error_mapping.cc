@@ -26,14 +26,16 @@ std::string FirstLine(const std::string& message) {
 
 // A path or the name of a setting in a message stays inside.
 bool TellsTooMuch(const std::string& text) {
-  for (const char* word : {"SET ", "PRAGMA ", "memory_limit", "allowed_directories", "enable_external_access", ".parquet", ".duckdb", "/"}) {
+  for (const char* word : {"SET ", "PRAGMA ", "memory_limit", "allowed_directories", "enable_external_access",
+                           ".parquet", ".duckdb", "/"}) {
     if (text.find(word) != std::string::npos) return true;
   }
   return false;
 }
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -42,7 +44,8 @@ Error MissingEntry(const ExtraInfo& info, const std::string& message) {
   const std::string name = Find(info, "name");
   if (type == "Table" || type == "View") return Error{ErrorCode::kTableNotFound, "table " + name + " does not exist"};
   if (type == "Schema") return Error{ErrorCode::kNamespaceNotFound, "namespace " + name + " does not exist"};
-  if (type.find("Function") != std::string::npos || type == "Macro") return Error{ErrorCode::kInvalidSql, "function " + Lower(name) + " does not exist"};
+  if (type.find("Function") != std::string::npos || type == "Macro")
+    return Error{ErrorCode::kInvalidSql, "function " + Lower(name) + " does not exist"};
   if (type == "Type") return Error{ErrorCode::kUnsupported, "type " + name + " is not offered"};
   return Error{ErrorCode::kInvalidSql, FirstLine(message)};
 }
@@ -61,9 +64,11 @@ Error BinderError(const ExtraInfo& info, const std::string& message) {
     return error;
   }
   if (subtype == "NO_MATCHING_FUNCTION") {
-    return Error{ErrorCode::kInvalidSql, "no function matches " + Find(info, "call")}.WithHint("Explicit casts may help.");
+    return Error{ErrorCode::kInvalidSql, "no function matches " + Find(info, "call")}.WithHint(
+        "Explicit casts may help.");
   }
-  if (line.find("does not have a column with name") != std::string::npos || line.find("does not have a column named") != std::string::npos || line.find("Referenced update column") == 0) {
+  if (line.find("does not have a column with name") != std::string::npos ||
+      line.find("does not have a column named") != std::string::npos || line.find("Referenced update column") == 0) {
     return Error{ErrorCode::kColumnNotFound, line};
   }
   return Error{ErrorCode::kInvalidSql, line};
@@ -89,20 +94,24 @@ Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& messa
     case ExceptionType::DIVIDE_BY_ZERO:
     case ExceptionType::INVALID_INPUT:
       if (message.find("More than one row returned by a subquery") == 0) {
-        return Error{ErrorCode::kCardinalityViolation, "a subquery that stands for one value returned more than one row"};
+        return Error{ErrorCode::kCardinalityViolation,
+                     "a subquery that stands for one value returned more than one row"};
       }
       // A value in such a message may hold anything, a slash too: it is the caller's own.
       return Error{ErrorCode::kTypeMismatch, FirstLine(message)};
     case ExceptionType::CONSTRAINT: return Plain(ErrorCode::kCheckViolation, message, "a constraint is violated");
     case ExceptionType::PARAMETER_NOT_RESOLVED:
-    case ExceptionType::PARAMETER_NOT_ALLOWED: return Plain(ErrorCode::kInvalidSql, message, "a parameter cannot stand here");
+    case ExceptionType::PARAMETER_NOT_ALLOWED:
+      return Plain(ErrorCode::kInvalidSql, message, "a parameter cannot stand here");
     case ExceptionType::NOT_IMPLEMENTED: return Plain(ErrorCode::kUnsupported, message, "this is not offered");
     case ExceptionType::PERMISSION: return Plain(ErrorCode::kPermissionDenied, message, "this is not allowed");
     case ExceptionType::OUT_OF_MEMORY:
-      return Error{ErrorCode::kTooLarge, "the statement needs more memory than limits.memory_bytes"}.WithHint("Filter or aggregate more, or ask for fewer rows.");
+      return Error{ErrorCode::kTooLarge, "the statement needs more memory than limits.memory_bytes"}.WithHint(
+          "Filter or aggregate more, or ask for fewer rows.");
     case ExceptionType::INTERRUPT: return Error{ErrorCode::kCancelled, "the statement was cancelled"};
     case ExceptionType::IO: return Error{ErrorCode::kStorageUnavailable, "a file could not be read or written"};
-    case ExceptionType::TRANSACTION: return Plain(ErrorCode::kWriteConflict, message, "the transaction is in conflict with another one");
+    case ExceptionType::TRANSACTION:
+      return Plain(ErrorCode::kWriteConflict, message, "the transaction is in conflict with another one");
     default: return Error{ErrorCode::kInternal, "internal error of the query engine"};
   }
 }
@@ -119,7 +128,8 @@ Error MapError(const duckdb::ErrorData& error, std::string_view text) {
   Error mapped = ByType(error.Type(), info, error.RawMessage());
   const std::string position = Find(info, "position");
   size_t offset = 0;
-  if (const auto [end, failed] = std::from_chars(position.data(), position.data() + position.size(), offset); !position.empty() && failed == std::errc()) {
+  if (const auto [end, failed] = std::from_chars(position.data(), position.data() + position.size(), offset);
+      !position.empty() && failed == std::errc()) {
     // The parser counts characters, everything behind it bytes.
     const bool parser = error.Type() == ExceptionType::PARSER || error.Type() == ExceptionType::SYNTAX;
     mapped.position = text.empty() || parser ? static_cast<int64_t>(offset) + 1 : PositionOf(text, offset);
@@ -133,7 +143,9 @@ Error MapException(const std::exception& exception, std::string_view text) {
 
 void ThrowError(const Error& error) {
   throw duckdb::Exception(ExceptionType::INVALID_INPUT, error.message,
-                          {{"kalam_code", std::to_string(static_cast<int>(error.code))}, {"kalam_message", error.message}, {"kalam_hint", error.hint}});
+                          {{"kalam_code", std::to_string(static_cast<int>(error.code))},
+                           {"kalam_message", error.message},
+                           {"kalam_hint", error.hint}});
 }
 
 }  // namespace kalamdb::engine

@@ -1,4 +1,5 @@
-// The engine's exceptions as our errors: code, message and position; nothing of paths, settings or hidden names gets out.
+// The engine's exceptions as our errors: code, message and position; nothing of paths, settings or hidden names gets
+// out.
 //
 // Pure, thread-safe. Sees DuckDB: private to engine/.
 #pragma once

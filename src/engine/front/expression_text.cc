@@ -5,9 +5,9 @@
 #include <array>
 
 #include "duckdb.hpp"
+#include "duckdb/parser/expression/cast_expression.hpp"
 #include "duckdb/parser/expression/columnref_expression.hpp"
 #include "duckdb/parser/expression/constant_expression.hpp"
-#include "duckdb/parser/expression/cast_expression.hpp"
 #include "duckdb/parser/expression/function_expression.hpp"
 #include "duckdb/parser/parsed_expression_iterator.hpp"
 #include "duckdb/parser/parser.hpp"
@@ -19,10 +19,19 @@ namespace {
 using duckdb::ExpressionClass;
 
 constexpr std::array<std::string_view, 3> kPerRow = {"snowflake_id", "uuid_v7", "ulid"};
-constexpr std::array<std::string_view, 8> kPerRowOfEngine = {"random", "gen_random_uuid", "uuid", "uuidv4", "uuidv7", "nextval", "setseed", "pg_backend_pid"};
-constexpr std::array<std::string_view, 7> kSession = {"current_user", "current_role", "session_user", "user", "current_setting", "current_schema", "current_database"};
-constexpr std::array<std::string_view, 9> kNow = {"now", "current_timestamp", "get_current_timestamp", "transaction_timestamp", "localtimestamp",
-                                                  "current_date", "today", "current_time", "localtime"};
+constexpr std::array<std::string_view, 8> kPerRowOfEngine = {"random", "gen_random_uuid", "uuid",    "uuidv4",
+                                                             "uuidv7", "nextval",         "setseed", "pg_backend_pid"};
+constexpr std::array<std::string_view, 7> kSession = {"current_user",    "current_role",   "session_user",    "user",
+                                                      "current_setting", "current_schema", "current_database"};
+constexpr std::array<std::string_view, 9> kNow = {"now",
+                                                  "current_timestamp",
+                                                  "get_current_timestamp",
+                                                  "transaction_timestamp",
+                                                  "localtimestamp",
+                                                  "current_date",
+                                                  "today",
+                                                  "current_time",
+                                                  "localtime"};
 
 template <typename List>
 bool Has(const List& list, std::string_view name) {
@@ -30,14 +39,16 @@ bool Has(const List& list, std::string_view name) {
 }
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
 Result<duckdb::unique_ptr<duckdb::ParsedExpression>> ParseOne(std::string_view text, std::string_view what) {
   try {
     auto list = duckdb::Parser::ParseExpressionList(std::string(text));
-    if (list.size() != 1 || !list[0]->GetAlias().empty()) return Error{ErrorCode::kInvalidSql, std::string(what) + " takes one expression"};
+    if (list.size() != 1 || !list[0]->GetAlias().empty())
+      return Error{ErrorCode::kInvalidSql, std::string(what) + " takes one expression"};
     return std::move(list[0]);
   } catch (const std::exception& e) {
     return MapException(e);
@@ -50,18 +61,25 @@ bool IsValueFunction(const std::string& name) {
   return Has(kNow, lower) || Has(kSession, lower);
 }
 
-Status Refuse(const duckdb::ParsedExpression& expression, std::string_view what, bool columns, std::vector<std::string>* names) {
+Status Refuse(const duckdb::ParsedExpression& expression, std::string_view what, bool columns,
+              std::vector<std::string>* names) {
   switch (expression.GetExpressionClass()) {
-    case ExpressionClass::PARAMETER: return Error{ErrorCode::kInvalidSql, std::string(what) + " cannot hold a parameter"};
-    case ExpressionClass::SUBQUERY: return Error{ErrorCode::kUnsupported, std::string(what) + " cannot hold a subquery"};
+    case ExpressionClass::PARAMETER:
+      return Error{ErrorCode::kInvalidSql, std::string(what) + " cannot hold a parameter"};
+    case ExpressionClass::SUBQUERY:
+      return Error{ErrorCode::kUnsupported, std::string(what) + " cannot hold a subquery"};
     case ExpressionClass::STAR: return Error{ErrorCode::kInvalidSql, std::string(what) + " cannot hold *"};
-    case ExpressionClass::WINDOW: return Error{ErrorCode::kInvalidSql, std::string(what) + " cannot hold a window function"};
+    case ExpressionClass::WINDOW:
+      return Error{ErrorCode::kInvalidSql, std::string(what) + " cannot hold a window function"};
     case ExpressionClass::LAMBDA: return Error{ErrorCode::kUnsupported, std::string(what) + " cannot hold a lambda"};
     case ExpressionClass::COLUMN_REF: {
       const auto& column = expression.Cast<duckdb::ColumnRefExpression>();
       if (!column.IsQualified() && IsValueFunction(column.GetColumnName())) break;
-      if (!columns) return Error{ErrorCode::kInvalidSql, std::string(what) + " cannot name a column: " + column.ToString()};
-      if (column.IsQualified()) return Error{ErrorCode::kInvalidSql, std::string(what) + " names its columns without the table: " + column.ToString()};
+      if (!columns)
+        return Error{ErrorCode::kInvalidSql, std::string(what) + " cannot name a column: " + column.ToString()};
+      if (column.IsQualified())
+        return Error{ErrorCode::kInvalidSql,
+                     std::string(what) + " names its columns without the table: " + column.ToString()};
       const std::string& name = column.GetColumnName();
       if (std::find(names->begin(), names->end(), name) == names->end()) names->push_back(name);
       break;
@@ -79,7 +97,8 @@ Status Refuse(const duckdb::ParsedExpression& expression, std::string_view what,
 std::string PrintConstant(const duckdb::ParsedExpression& expression) {
   if (expression.GetExpressionClass() == ExpressionClass::CAST) {
     const auto& cast = expression.Cast<duckdb::CastExpression>();
-    if (cast.cast_type.id() == duckdb::LogicalTypeId::BOOLEAN && cast.child->GetExpressionClass() == ExpressionClass::CONSTANT) {
+    if (cast.cast_type.id() == duckdb::LogicalTypeId::BOOLEAN &&
+        cast.child->GetExpressionClass() == ExpressionClass::CONSTANT) {
       const std::string text = cast.child->Cast<duckdb::ConstantExpression>().value.ToString();
       if (text == "t") return "true";
       if (text == "f") return "false";
@@ -89,7 +108,8 @@ std::string PrintConstant(const duckdb::ParsedExpression& expression) {
 }
 
 std::string Capitals(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return name + "()";
 }
 
@@ -98,9 +118,12 @@ std::string Capitals(std::string name) {
 Result<std::string> CanonicalDefault(std::string_view text) {
   ASSIGN_OR_RETURN(const auto expression, ParseOne(text, "DEFAULT"));
   RETURN_IF_ERROR(Refuse(*expression, "DEFAULT", false, nullptr));
-  if (expression->GetExpressionClass() == ExpressionClass::CONSTANT && expression->Cast<duckdb::ConstantExpression>().value.IsNull()) return std::string();
+  if (expression->GetExpressionClass() == ExpressionClass::CONSTANT &&
+      expression->Cast<duckdb::ConstantExpression>().value.IsNull())
+    return std::string();
   std::string name;
-  if (expression->GetExpressionClass() == ExpressionClass::FUNCTION && expression->Cast<duckdb::FunctionExpression>().children.empty()) {
+  if (expression->GetExpressionClass() == ExpressionClass::FUNCTION &&
+      expression->Cast<duckdb::FunctionExpression>().children.empty()) {
     name = Lower(expression->Cast<duckdb::FunctionExpression>().function_name);
   } else if (expression->GetExpressionClass() == ExpressionClass::COLUMN_REF) {
     name = Lower(expression->Cast<duckdb::ColumnRefExpression>().GetColumnName());
@@ -125,12 +148,15 @@ DefaultKind KindOfDefault(std::string_view canonical) {
   DefaultKind kind = DefaultKind::kConstant;
   const std::function<void(const duckdb::ParsedExpression&)> visit = [&](const duckdb::ParsedExpression& expression) {
     std::string name;
-    if (expression.GetExpressionClass() == ExpressionClass::FUNCTION) name = Lower(expression.Cast<duckdb::FunctionExpression>().function_name);
-    if (expression.GetExpressionClass() == ExpressionClass::COLUMN_REF) name = Lower(expression.Cast<duckdb::ColumnRefExpression>().GetColumnName());
+    if (expression.GetExpressionClass() == ExpressionClass::FUNCTION)
+      name = Lower(expression.Cast<duckdb::FunctionExpression>().function_name);
+    if (expression.GetExpressionClass() == ExpressionClass::COLUMN_REF)
+      name = Lower(expression.Cast<duckdb::ColumnRefExpression>().GetColumnName());
     if (Has(kPerRow, name) || Has(kPerRowOfEngine, name)) kind = DefaultKind::kPerRow;
     if (Has(kSession, name) && kind != DefaultKind::kPerRow) kind = DefaultKind::kSession;
     if (Has(kNow, name) && kind == DefaultKind::kConstant) kind = DefaultKind::kNow;
-    duckdb::ParsedExpressionIterator::EnumerateChildren(expression, [&](const duckdb::ParsedExpression& child) { visit(child); });
+    duckdb::ParsedExpressionIterator::EnumerateChildren(expression,
+                                                        [&](const duckdb::ParsedExpression& child) { visit(child); });
   };
   visit(**parsed);
   return kind;

@@ -15,7 +15,8 @@ namespace kalamdb::engine {
 // NOW() and our own generators are printed in capitals; DEFAULT NULL is "".
 Result<std::string> CanonicalDefault(std::string_view text);
 
-// A CHECK by names of columns, and the columns it names (each once, spelling as written). Refused are parameters and subqueries.
+// A CHECK by names of columns, and the columns it names (each once, spelling as written). Refused are parameters and
+// subqueries.
 struct CheckText {
   std::string text;
   std::vector<std::string> columns;

@@ -17,7 +17,8 @@ namespace kalamdb::engine {
 
 namespace {
 
-duckdb::unique_ptr<duckdb::Expression> Bind(duckdb::ClientContext& context, duckdb::unique_ptr<duckdb::ParsedExpression> expression,
+duckdb::unique_ptr<duckdb::Expression> Bind(duckdb::ClientContext& context,
+                                            duckdb::unique_ptr<duckdb::ParsedExpression> expression,
                                             const std::vector<row::Column>& columns, const duckdb::LogicalType& type) {
   auto binder = duckdb::Binder::CreateBinder(context);
   duckdb::vector<duckdb::string> names;
@@ -71,8 +72,9 @@ Result<row::Value> Expressions::FoldDefault(const std::string& canonical, const 
   if (canonical.empty()) return row::Value::Null();
   const DefaultKind kind = KindOfDefault(canonical);
   if (kind == DefaultKind::kPerRow || kind == DefaultKind::kSession) {
-    return Error{ErrorCode::kUnsupported, "DEFAULT " + canonical + " is another value for each row or user: rows that are there cannot get it"}.WithHint(
-        "Add the column without a default, or with a constant one.");
+    return Error{ErrorCode::kUnsupported,
+                 "DEFAULT " + canonical + " is another value for each row or user: rows that are there cannot get it"}
+        .WithHint("Add the column without a default, or with a constant one.");
   }
   return Run([&](Session& session) -> Result<row::Value> {
     auto list = duckdb::Parser::ParseExpressionList(canonical);
@@ -84,7 +86,9 @@ Result<row::Value> Expressions::FoldDefault(const std::string& canonical, const 
       size_t characters = 0;
       for (const char c : folded.as_string()) characters += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
       if (characters > type.length()) {
-        return Error{ErrorCode::kTypeMismatch, "DEFAULT " + canonical + " has " + std::to_string(characters) + " characters, " + type.ToSql() + " holds " + std::to_string(type.length())};
+        return Error{ErrorCode::kTypeMismatch, "DEFAULT " + canonical + " has " + std::to_string(characters) +
+                                                   " characters, " + type.ToSql() + " holds " +
+                                                   std::to_string(type.length())};
       }
     }
     return folded;
@@ -105,7 +109,8 @@ Status Expressions::CheckDefault(const std::string& canonical, const row::Column
   }
   const bool narrow = type.kind() == row::TypeKind::kInt || type.kind() == row::TypeKind::kSmallInt;
   if (canonical == "SNOWFLAKE_ID()" && narrow) {
-    return Error{ErrorCode::kTypeMismatch, "column " + column.name + ": DEFAULT SNOWFLAKE_ID() needs BIGINT, the column is " + type.ToSql()};
+    return Error{ErrorCode::kTypeMismatch,
+                 "column " + column.name + ": DEFAULT SNOWFLAKE_ID() needs BIGINT, the column is " + type.ToSql()};
   }
   return Run([&](Session& session) -> Status {
     auto list = duckdb::Parser::ParseExpressionList(canonical);
@@ -128,10 +133,12 @@ Result<std::string> Expressions::BindCheck(const std::string& canonical, const s
       if (expression.GetExpressionClass() == duckdb::ExpressionClass::COLUMN_REF) {
         auto& column = expression.Cast<duckdb::ColumnRefExpression>();
         for (const row::Column& candidate : columns) {
-          if (row::FoldName(candidate.name) == row::FoldName(column.GetColumnName())) column.column_names = {"#" + std::to_string(candidate.id.value)};
+          if (row::FoldName(candidate.name) == row::FoldName(column.GetColumnName()))
+            column.column_names = {"#" + std::to_string(candidate.id.value)};
         }
       }
-      duckdb::ParsedExpressionIterator::EnumerateChildren(expression, [&](duckdb::ParsedExpression& child) { rename(child); });
+      duckdb::ParsedExpressionIterator::EnumerateChildren(expression,
+                                                          [&](duckdb::ParsedExpression& child) { rename(child); });
     };
     rename(*list[0]);
     return list[0]->ToString();

@@ -1,4 +1,5 @@
-// Expressions outside of a query: DEFAULTs folded to constants, DEFAULTs and CHECKs bound to see that they mean something.
+// Expressions outside of a query: DEFAULTs folded to constants, DEFAULTs and CHECKs bound to see that they mean
+// something.
 //
 // Thread-safe: one connection of the engine behind a lock. Sees DuckDB: private to engine/.
 #pragma once
@@ -20,15 +21,15 @@ class Expressions {
  public:
   explicit Expressions(Bridge* bridge) : bridge_(bridge) {}
 
-  // The value of a default as of now, in the column's type. Errors: kTypeMismatch, kInvalidSql, kUnsupported for one that is
-  // different for each row or user.
+  // The value of a default as of now, in the column's type. Errors: kTypeMismatch, kInvalidSql, kUnsupported for one
+  // that is different for each row or user.
   Result<row::Value> FoldDefault(const std::string& canonical, const row::Type& type) EXCLUDES(mutex_);
 
   // Whether a default can be stored in a column. Errors as above, but generators and session functions are fine.
   Status CheckDefault(const std::string& canonical, const row::Column& column) EXCLUDES(mutex_);
 
-  // A CHECK over these columns, by names, as text by ids ("#3"). Errors: kColumnNotFound, kInvalidSql, kUnsupported (not
-  // deterministic), kTypeMismatch.
+  // A CHECK over these columns, by names, as text by ids ("#3"). Errors: kColumnNotFound, kInvalidSql, kUnsupported
+  // (not deterministic), kTypeMismatch.
   Result<std::string> BindCheck(const std::string& canonical, const std::vector<row::Column>& columns) EXCLUDES(mutex_);
 
  private:

@@ -63,7 +63,8 @@ Result<duckdb::Value> NaturalValue(const row::JsonParam& param) {
     case Kind::kNumber: {
       duckdb::Value value;
       std::string error;
-      if (!duckdb::Value(param.text).DefaultTryCastAs(LogicalType::DOUBLE, value, &error)) return Misfit(param, "DOUBLE");
+      if (!duckdb::Value(param.text).DefaultTryCastAs(LogicalType::DOUBLE, value, &error))
+        return Misfit(param, "DOUBLE");
       return value;
     }
     case Kind::kString: return duckdb::Value(param.text);
@@ -92,10 +93,13 @@ Result<duckdb::Value> TypedValue(const row::JsonParam& param, const LogicalType&
 Status CheckParameters(const std::vector<uint32_t>& named, const ExecuteContext& context) {
   const size_t given = context.params == nullptr ? 0 : context.params->size();
   if (named.empty() || named.back() <= given) return {};
-  return Error{ErrorCode::kInvalidParameter, "the statement names $" + std::to_string(named.back()) + ", but there are " + std::to_string(given) + " parameters"};
+  return Error{ErrorCode::kInvalidParameter, "the statement names $" + std::to_string(named.back()) +
+                                                 ", but there are " + std::to_string(given) + " parameters"};
 }
 
-Result<duckdb::vector<duckdb::Value>> BindParameters(const std::vector<uint32_t>& named, const duckdb::vector<LogicalType>& types, const ExecuteContext& context) {
+Result<duckdb::vector<duckdb::Value>> BindParameters(const std::vector<uint32_t>& named,
+                                                     const duckdb::vector<LogicalType>& types,
+                                                     const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckParameters(named, context));
   duckdb::vector<duckdb::Value> values;
   if (named.empty()) return values;

@@ -10,9 +10,11 @@
 
 namespace kalamdb::engine {
 
-// $1 first. `types[i]` INVALID or missing: nothing is asked of it. Parameters the statement does not name are left NULL.
-// Errors: kInvalidParameter naming the parameter.
-Result<duckdb::vector<duckdb::Value>> BindParameters(const std::vector<uint32_t>& named, const duckdb::vector<duckdb::LogicalType>& types, const ExecuteContext& context);
+// $1 first. `types[i]` INVALID or missing: nothing is asked of it. Parameters the statement does not name are left
+// NULL. Errors: kInvalidParameter naming the parameter.
+Result<duckdb::vector<duckdb::Value>> BindParameters(const std::vector<uint32_t>& named,
+                                                     const duckdb::vector<duckdb::LogicalType>& types,
+                                                     const ExecuteContext& context);
 
 // Errors: kInvalidParameter where one that the statement names is missing.
 Status CheckParameters(const std::vector<uint32_t>& named, const ExecuteContext& context);

@@ -40,7 +40,13 @@ void ParseCache::Add(std::string_view text, ScriptPtr script) {
 }
 
 CacheRow ParseCache::stats() const {
-  return {.cache = "plan", .entries = entries_.load(), .bytes = bytes_.load(), .max_bytes = max_bytes_, .hits = hits_.load(), .misses = misses_.load(), .evictions = evictions_.load()};
+  return {.cache = "plan",
+          .entries = entries_.load(),
+          .bytes = bytes_.load(),
+          .max_bytes = max_bytes_,
+          .hits = hits_.load(),
+          .misses = misses_.load(),
+          .evictions = evictions_.load()};
 }
 
 }  // namespace kalamdb::engine

@@ -20,7 +20,9 @@ class ResultTable {
   Result<StatementResult> Send(RowSink* sink, QueryType query_type) const;
 
   static row::Value Text(std::string text) { return row::Value::String(std::move(text)); }
-  static row::Value TextOrNull(std::string text) { return text.empty() ? row::Value::Null() : row::Value::String(std::move(text)); }
+  static row::Value TextOrNull(std::string text) {
+    return text.empty() ? row::Value::Null() : row::Value::String(std::move(text));
+  }
   static row::Value Number(uint64_t number) { return row::Value::Int(static_cast<int64_t>(number)); }
 
  private:

@@ -34,32 +34,41 @@ std::string NamespaceOf(const ObjectName& name, const ExecuteContext& context) {
 }
 
 Error TableNotFound(const std::string& namespace_name, const std::string& name) {
-  return Error{ErrorCode::kTableNotFound, "table " + catalog::QuoteIdentifier(namespace_name) + "." + catalog::QuoteIdentifier(name) + " does not exist"};
+  return Error{ErrorCode::kTableNotFound, "table " + catalog::QuoteIdentifier(namespace_name) + "." +
+                                              catalog::QuoteIdentifier(name) + " does not exist"};
 }
 
-Error NamespaceNotFound(const std::string& name) { return Error{ErrorCode::kNamespaceNotFound, "namespace " + catalog::QuoteIdentifier(name) + " does not exist"}; }
+Error NamespaceNotFound(const std::string& name) {
+  return Error{ErrorCode::kNamespaceNotFound, "namespace " + catalog::QuoteIdentifier(name) + " does not exist"};
+}
 
-Result<catalog::TablePtr> FindReadableTable(const catalog::Snapshot& snapshot, const ObjectName& name, const ExecuteContext& context) {
+Result<catalog::TablePtr> FindReadableTable(const catalog::Snapshot& snapshot, const ObjectName& name,
+                                            const ExecuteContext& context) {
   const std::string ns = NamespaceOf(name, context);
   catalog::TablePtr table = snapshot.FindTable(ns, name.name);
   if (table == nullptr) {
     const std::string folded = row::FoldName(ns);
     if (folded == row::FoldName("system") || folded == row::FoldName("information_schema")) {
-      return Error{ErrorCode::kUnsupported, "tables of " + ns + " can be read, nothing else"}.WithHint("").At(name.position);
+      return Error{ErrorCode::kUnsupported, "tables of " + ns + " can be read, nothing else"}.WithHint("").At(
+          name.position);
     }
     if (snapshot.FindNamespace(ns) == nullptr) return NamespaceNotFound(ns).At(name.position);
-    if (snapshot.FindView(ns, name.name) != nullptr) return Error{ErrorCode::kUnsupported, name.name + " is a view"}.WithHint("").At(name.position);
+    if (snapshot.FindView(ns, name.name) != nullptr)
+      return Error{ErrorCode::kUnsupported, name.name + " is a view"}.WithHint("").At(name.position);
     return TableNotFound(ns, name.name).At(name.position);
   }
   if (!CanRead(context.identity, *table)) return TableNotFound(ns, name.name).At(name.position);
   return table;
 }
 
-Result<catalog::TablePtr> FindOwnTable(const catalog::Snapshot& snapshot, const ObjectName& name, const ExecuteContext& context, bool allow_user_ddl) {
+Result<catalog::TablePtr> FindOwnTable(const catalog::Snapshot& snapshot, const ObjectName& name,
+                                       const ExecuteContext& context, bool allow_user_ddl) {
   const catalog::TablePtr any = snapshot.FindTable(NamespaceOf(name, context), name.name);
   if (any != nullptr && MayManage(context.identity, allow_user_ddl, *any)) return any;
   ASSIGN_OR_RETURN(const catalog::TablePtr table, FindReadableTable(snapshot, name, context));
-  return Error{ErrorCode::kPermissionDenied, "table " + table->QualifiedName() + " belongs to another user"}.WithHint("").At(name.position);
+  return Error{ErrorCode::kPermissionDenied, "table " + table->QualifiedName() + " belongs to another user"}
+      .WithHint("")
+      .At(name.position);
 }
 
 }  // namespace kalamdb::engine

@@ -23,10 +23,13 @@ bool MayFlush(const auth::Identity& identity, bool allow_user_ddl, const catalog
 // The namespace a name stands for: written, or the request's.
 std::string NamespaceOf(const ObjectName& name, const ExecuteContext& context);
 
-// Errors: kNamespaceNotFound, kTableNotFound (also where the caller may not read it), kUnsupported for a table of `system`.
-Result<catalog::TablePtr> FindReadableTable(const catalog::Snapshot& snapshot, const ObjectName& name, const ExecuteContext& context);
+// Errors: kNamespaceNotFound, kTableNotFound (also where the caller may not read it), kUnsupported for a table of
+// `system`.
+Result<catalog::TablePtr> FindReadableTable(const catalog::Snapshot& snapshot, const ObjectName& name,
+                                            const ExecuteContext& context);
 // A table that may be altered. Errors as above, and kPermissionDenied.
-Result<catalog::TablePtr> FindOwnTable(const catalog::Snapshot& snapshot, const ObjectName& name, const ExecuteContext& context, bool allow_user_ddl);
+Result<catalog::TablePtr> FindOwnTable(const catalog::Snapshot& snapshot, const ObjectName& name,
+                                       const ExecuteContext& context, bool allow_user_ddl);
 
 Error TableNotFound(const std::string& namespace_name, const std::string& name);
 Error NamespaceNotFound(const std::string& name);

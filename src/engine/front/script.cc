@@ -18,7 +18,8 @@ namespace kalamdb::engine {
 
 Error Statement::Relocate(Error error) const {
   if (error.position > 0) {
-    error.position -= std::count_if(inserted_.begin(), inserted_.end(), [&](int64_t at) { return at < error.position; });
+    error.position -=
+        std::count_if(inserted_.begin(), inserted_.end(), [&](int64_t at) { return at < error.position; });
   }
   return error;
 }
@@ -33,7 +34,8 @@ class StatementBuilder {
   }
 
  private:
-  StatementBuilder(const SqlText& sql, size_t begin, size_t end) : sql_(sql), begin_(begin), end_(end), statement_(std::make_shared<Statement>()) {}
+  StatementBuilder(const SqlText& sql, size_t begin, size_t end)
+      : sql_(sql), begin_(begin), end_(end), statement_(std::make_shared<Statement>()) {}
 
   Status Run() {
     const uint32_t from = sql_.tokens[begin_].begin;
@@ -45,10 +47,11 @@ class StatementBuilder {
     for (const char* word : {"begin", "start", "commit", "end", "rollback", "abort"}) {
       if (sql_.IsWord(first, word)) statement_->transaction_control_ = true;
     }
-    auto command = ParseCommand(cursor, [this](size_t begin, size_t end) -> Result<std::shared_ptr<const ParsedStatement>> {
-      ASSIGN_OR_RETURN(auto inner, Build(sql_, begin, end));
-      return std::shared_ptr<const ParsedStatement>(std::move(inner));
-    });
+    auto command =
+        ParseCommand(cursor, [this](size_t begin, size_t end) -> Result<std::shared_ptr<const ParsedStatement>> {
+          ASSIGN_OR_RETURN(auto inner, Build(sql_, begin, end));
+          return std::shared_ptr<const ParsedStatement>(std::move(inner));
+        });
     if (!command.ok()) {
       if (command.error().code == ErrorCode::kInvalidSql) return std::move(command).error();
       statement_->command_ = Unsupported{command.error().message, command.error().hint};
@@ -71,10 +74,12 @@ class StatementBuilder {
       if (raw == "?") {
         number = ++automatic;
       } else {
-        for (const char c : raw.substr(1)) number = c >= '0' && c <= '9' && number < 100'000 ? number * 10 + static_cast<uint32_t>(c - '0') : 1'000'000;
+        for (const char c : raw.substr(1))
+          number = c >= '0' && c <= '9' && number < 100'000 ? number * 10 + static_cast<uint32_t>(c - '0') : 1'000'000;
       }
       if (number == 0 || number > 65'535) {
-        return Error{ErrorCode::kInvalidSql, "parameters are numbered: $1, $2 … $65535"}.WithHint("").At(PositionOf(statement_->text_, token.begin - sql_.tokens[begin_].begin));
+        return Error{ErrorCode::kInvalidSql, "parameters are numbered: $1, $2 … $65535"}.WithHint("").At(
+            PositionOf(statement_->text_, token.begin - sql_.tokens[begin_].begin));
       }
       numbers.insert(number);
     }
@@ -132,7 +137,8 @@ class StatementBuilder {
     size_t copied = from;
     for (size_t i = begin_; i < end_; ++i) {
       const Token& token = sql_.tokens[i];
-      if (i + 2 < end_ && sql_.IsWord(token, "at") && sql_.IsSymbol(sql_.tokens[i + 1], "(") && sql_.IsWord(sql_.tokens[i + 2], "seq")) {
+      if (i + 2 < end_ && sql_.IsWord(token, "at") && sql_.IsSymbol(sql_.tokens[i + 1], "(") &&
+          sql_.IsWord(sql_.tokens[i + 2], "seq")) {
         return Error{ErrorCode::kUnsupported, "reading at an earlier point (AT) is not offered yet"};
       }
       if (!NeedsQuotes(i)) continue;
@@ -160,7 +166,8 @@ class StatementBuilder {
       options.preserve_identifier_case = false;
       duckdb::Parser parser(options);
       parser.ParseQuery(s.engine_text_);
-      if (parser.statements.size() != 1) return Error{ErrorCode::kInvalidSql, "syntax error: this is not one statement"}.WithHint("").At(1);
+      if (parser.statements.size() != 1)
+        return Error{ErrorCode::kInvalidSql, "syntax error: this is not one statement"}.WithHint("").At(1);
       s.tree_ = std::move(parser.statements[0]);
     } catch (const std::exception& e) {
       return s.Relocate(MapException(e, s.engine_text_));

@@ -1,7 +1,7 @@
 // A parsed statement: one of our commands, or a tree of the engine. Private to engine/: sees DuckDB.
 //
-// Immutable but for what is remembered about it: `fast`, where the fast path keeps what it compiled, and the last signature.
-// Thread-safe.
+// Immutable but for what is remembered about it: `fast`, where the fast path keeps what it compiled, and the last
+// signature. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -44,13 +44,13 @@ class Statement final : public ParsedStatement {
   int64_t offset() const override { return offset_; }
   bool is_transaction_control() const override { return transaction_control_; }
 
-  const duckdb::SQLStatement* tree() const { return tree_.get(); }          // nullptr for commands
-  const std::optional<Error>& refusal() const { return refusal_; }          // what its execution answers, whatever else
-  const std::vector<TableReference>& reads() const { return reads_; }       // tables it reads, CTE names left out
-  const std::optional<TableReference>& target() const { return target_; }   // of INSERT, UPDATE, DELETE, MERGE
+  const duckdb::SQLStatement* tree() const { return tree_.get(); }         // nullptr for commands
+  const std::optional<Error>& refusal() const { return refusal_; }         // what its execution answers, whatever else
+  const std::vector<TableReference>& reads() const { return reads_; }      // tables it reads, CTE names left out
+  const std::optional<TableReference>& target() const { return target_; }  // of INSERT, UPDATE, DELETE, MERGE
   bool explain_analyze() const { return explain_analyze_; }
-  bool names_history() const { return names_history_; }                     // AT (…)
-  const std::string& engine_text() const { return engine_text_; }           // what the tree was parsed from
+  bool names_history() const { return names_history_; }            // AT (…)
+  const std::string& engine_text() const { return engine_text_; }  // what the tree was parsed from
   // An error's position in engine_text() as one in text().
   Error Relocate(Error error) const;
   size_t ByteSize() const { return 512 + text_.size() * 8; }

@@ -13,7 +13,8 @@ bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' ||
 
 bool IsWordByte(char c) {
   const auto u = static_cast<unsigned char>(c);
-  return u >= 0x80 || c == '_' || c == '$' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return u >= 0x80 || c == '_' || c == '$' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+         (c >= 'A' && c <= 'Z');
 }
 
 char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
@@ -23,13 +24,18 @@ size_t CharacterBytes(std::string_view text) {
   const auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned first = at(0);
   if (first < 0x80) return 1;
-  const size_t bytes = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+  const size_t bytes = first >= 0xc2 && first <= 0xdf   ? 2
+                       : first >= 0xe0 && first <= 0xef ? 3
+                       : first >= 0xf0 && first <= 0xf4 ? 4
+                                                        : 0;
   if (bytes == 0) return 0;
   for (size_t i = 1; i < bytes; ++i) {
     if ((at(i) & 0xc0) != 0x80) return 0;
   }
   const unsigned second = at(1);
-  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) return 0;
+  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+      (first == 0xf4 && second > 0x8f))
+    return 0;
   return bytes;
 }
 
@@ -110,7 +116,9 @@ Token Classify(std::string_view text, duckdb::SimplifiedTokenType type, size_t b
     while (from < limit && IsWordByte(text[from])) ++from;
     return static_cast<uint32_t>(from);
   };
-  const auto set_end = [&](size_t end) { token.end = static_cast<uint32_t>(end == std::string_view::npos ? limit : end); };
+  const auto set_end = [&](size_t end) {
+    token.end = static_cast<uint32_t>(end == std::string_view::npos ? limit : end);
+  };
   using Type = duckdb::SimplifiedTokenType;
   if (type == Type::SIMPLIFIED_TOKEN_STRING_CONSTANT) {
     token.kind = TokenKind::kString;
@@ -127,7 +135,8 @@ Token Classify(std::string_view text, duckdb::SimplifiedTokenType type, size_t b
     token.kind = TokenKind::kNumber;
     while (token.end > begin && !IsWordByte(text[token.end - 1]) && text[token.end - 1] != '.') --token.end;
     const size_t blank = text.substr(begin, token.end - begin).find_first_of(" \t\r\n\f\v-/");
-    if (blank != std::string_view::npos && (text[begin + blank] != '-' || LowerAscii(text[begin + blank - 1]) != 'e')) set_end(begin + blank);
+    if (blank != std::string_view::npos && (text[begin + blank] != '-' || LowerAscii(text[begin + blank - 1]) != 'e'))
+      set_end(begin + blank);
   } else if (first == '$' || first == '?') {
     token.kind = TokenKind::kParameter;
     token.end = word_end(begin + 1);
@@ -136,7 +145,9 @@ Token Classify(std::string_view text, duckdb::SimplifiedTokenType type, size_t b
     token.end = word_end(begin + 1);
   } else {
     size_t end = begin + 1;
-    while (end < limit && !IsBlank(text[end]) && !IsWordByte(text[end]) && text.substr(end, 2) != "--" && text.substr(end, 2) != "/*") ++end;
+    while (end < limit && !IsBlank(text[end]) && !IsWordByte(text[end]) && text.substr(end, 2) != "--" &&
+           text.substr(end, 2) != "/*")
+      ++end;
     token.end = static_cast<uint32_t>(end);
   }
   return token;
@@ -183,8 +194,10 @@ bool SqlText::IsWord(const Token& token, std::string_view lower_case_word) const
 
 Result<SqlText> Tokenize(std::string_view sql) {
   SqlText result;
-  if (const size_t bad = FindInvalidUtf8(sql); bad != std::string_view::npos) return SyntaxError(sql.substr(0, bad), bad, "the text is no valid UTF-8");
-  if (const size_t zero = sql.find('\0'); zero != std::string_view::npos) return SyntaxError(sql, zero, "the text holds a zero byte");
+  if (const size_t bad = FindInvalidUtf8(sql); bad != std::string_view::npos)
+    return SyntaxError(sql.substr(0, bad), bad, "the text is no valid UTF-8");
+  if (const size_t zero = sql.find('\0'); zero != std::string_view::npos)
+    return SyntaxError(sql, zero, "the text holds a zero byte");
   result.text = std::string(sql);
   duckdb::vector<duckdb::SimplifiedToken> cut;
   try {
@@ -206,7 +219,9 @@ Result<SqlText> Tokenize(std::string_view sql) {
   if (rest == std::string_view::npos) return SyntaxError(text, text.find("/*", end), "the comment does not end");
   if (rest < text.size()) {
     const char c = text[rest];
-    const std::string what = c == '"' ? "the quoted name does not end" : c == '\'' || c == '$' ? "the string does not end" : "syntax error";
+    const std::string what = c == '"'                ? "the quoted name does not end"
+                             : c == '\'' || c == '$' ? "the string does not end"
+                                                     : "syntax error";
     return SyntaxError(text, rest, what);
   }
   result.tokens.push_back({TokenKind::kEnd, static_cast<uint32_t>(text.size()), static_cast<uint32_t>(text.size())});
@@ -215,7 +230,8 @@ Result<SqlText> Tokenize(std::string_view sql) {
 
 int64_t PositionOf(std::string_view text, size_t offset) {
   const std::string_view before = text.substr(0, std::min(offset, text.size()));
-  return 1 + std::count_if(before.begin(), before.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+  return 1 + std::count_if(before.begin(), before.end(),
+                           [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
 }
 
 bool IsReservedWord(const std::string& word) {

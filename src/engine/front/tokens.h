@@ -13,9 +13,9 @@
 namespace kalamdb::engine {
 
 enum class TokenKind : uint8_t {
-  kWord,       // unquoted identifier or keyword
-  kQuoted,     // "identifier"
-  kString,     // 'text', E'text', $$text$$, x'00'
+  kWord,    // unquoted identifier or keyword
+  kQuoted,  // "identifier"
+  kString,  // 'text', E'text', $$text$$, x'00'
   kNumber,
   kParameter,  // $1, ?
   kSymbol,     // anything else: one or more characters
@@ -32,12 +32,16 @@ struct SqlText {
   std::string text;  // unusual blanks of Unicode are plain ones here, each still one character
   std::vector<Token> tokens;
 
-  std::string_view Raw(const Token& token) const { return std::string_view(text).substr(token.begin, token.end - token.begin); }
+  std::string_view Raw(const Token& token) const {
+    return std::string_view(text).substr(token.begin, token.end - token.begin);
+  }
   // What it means: a word in lower case, a quoted name without its quotes, a string's content.
   std::string Value(const Token& token) const;
   // kWord equal to `lower_case_word`.
   bool IsWord(const Token& token, std::string_view lower_case_word) const;
-  bool IsSymbol(const Token& token, std::string_view symbol) const { return token.kind == TokenKind::kSymbol && Raw(token) == symbol; }
+  bool IsSymbol(const Token& token, std::string_view symbol) const {
+    return token.kind == TokenKind::kSymbol && Raw(token) == symbol;
+  }
 };
 
 // Errors: kInvalidSql with position: no valid UTF-8, a string, name or comment that does not end.
