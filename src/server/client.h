@@ -85,7 +85,9 @@ class WebSocketClient {
   Result<std::string> Receive(int timeout_ms);
   Status Close();
 
-  bool HasFrame() const { return used_ < input_.size(); }  // bytes are read that Receive has not used: it may not need to wait
+  bool HasFrame() const {
+    return used_ < input_.size();
+  }  // bytes are read that Receive has not used: it may not need to wait
   int fd() const { return socket_.fd(); }
 
  private:

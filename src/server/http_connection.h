@@ -91,6 +91,9 @@ class HttpConnection final : public SocketOwner {
   const Peer& peer() const { return peer_; }
   IoThread* thread() const { return thread_; }
   ResponseForm form() const;  // for the request at hand
+  // False while a wait for the socket is due, which holds this owner: an upgrade that was pipelined behind another
+  // request.
+  bool may_upgrade() const { return !socket_->waits(); }
   // For the request at hand; `headers` go into its response, whatever it is.
   std::shared_ptr<HttpReply> NewReply(std::string headers);
 

@@ -52,7 +52,9 @@ TEST(HttpParser, KeepsNothingOfTheRequestBefore) {
   HttpRequest request;
   HttpParser parser(&request, 1000);
   size_t used = 0;
-  ASSERT_EQ(parser.Feed("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nCookie: kalamdb_auth=tok\r\n\r\n", &used), State::kDone);
+  ASSERT_EQ(
+      parser.Feed("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nCookie: kalamdb_auth=tok\r\n\r\n", &used),
+      State::kDone);
   EXPECT_EQ(request.Get(HttpHeader::kAuthorization), "Bearer t");
   parser.Reset();
   ASSERT_EQ(parser.Feed("GET / HTTP/1.1\r\nHost: h\r\n\r\n", &used), State::kDone);

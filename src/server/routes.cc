@@ -219,6 +219,10 @@ Action Routes::StartUpgrade(HttpConnection* connection, HttpRequest& request, st
   if (request.Get(HttpHeader::kWebSocketKey).size() != 24 || !request.body.empty()) {
     return fail({ErrorCode::kInvalidParameter, "Sec-WebSocket-Key is not 16 bytes in base64"}, 400);
   }
+  if (!connection->may_upgrade()) {
+    return fail({ErrorCode::kInvalidParameter, "an upgrade may not be sent before the reply to the request before it"},
+                400);
+  }
   if (core_->phase == Phase::kDraining) return fail({ErrorCode::kDraining, "the server is shutting down"}, 0);
   // A bearer token is verified at once, on this thread (AuthService::Authenticate); Basic has no place on a socket.
   if (request.Has(HttpHeader::kAuthorization)) {

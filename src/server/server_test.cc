@@ -101,6 +101,10 @@ class FakeHub final : public live::Hub {
       std::lock_guard lock(mutex);
       sink = sinks[connection - 1];
     }
+    if (request.sql == "large") {
+      sink->Send(std::make_shared<const std::string>(std::string(2 << 20, 'x')), "change");
+      return;
+    }
     for (int i = 0; i < (request.sql == "many" ? 1000 : 1); ++i) {
       sink->Send(std::make_shared<const std::string>(request.id + ":" + std::to_string(i)), "change");
     }
@@ -367,6 +371,31 @@ TEST_F(SocketTest, RefusesBadUpgrades) {
   Connection forged(server_->address());
   forged.Send(Handshake("Authorization: Bearer forged\r\n"));
   EXPECT_THAT(forged.Until("UNAUTHENTICATED"), testing::HasSubstr("HTTP/1.1 401"));
+}
+
+TEST_F(SocketTest, AnUpgradeBehindAnotherRequestIsRefused) {
+  Launch();
+  Connection connection(server_->address());
+  connection.Send(Sql("later") + Handshake());
+  EXPECT_THAT(connection.Until("may not be sent"), testing::HasSubstr("HTTP/1.1 400"));
+  Connection other(server_->address());  // one behind the other is fine
+  other.Send(Sql("later"));
+  other.Until("\"later\"");
+  other.Send(Handshake());
+  EXPECT_THAT(other.Until("101 Switching"), testing::HasSubstr("101 Switching"));
+}
+
+TEST_F(SocketTest, IsReadAgainAfterALargeOutput) {
+  Launch();
+  Connection connection(server_->address());
+  connection.Send(Handshake("Authorization: Bearer user:al\r\n"));
+  connection.Until("auth_success");
+  for (int round = 0; round < 20; ++round) {
+    connection.Forget();
+    connection.Send(Text(R"({"type":"subscribe","subscription":{"id":"large","sql":"large"}})") +
+                    Text(R"({"type":"ping"})"));
+    connection.Until("pong");
+  }
 }
 
 TEST_F(SocketTest, ClosesWithTheRightCodes) {

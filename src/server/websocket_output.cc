@@ -89,6 +89,8 @@ void WebSocketSession::Flush() {
     if (peer_closed_) return End();
     if (broken_) socket_->ShutdownWrites();
   }
+  // Reading had stopped while too much was queued.
+  if (!ended_ && QueuedBytes() <= kUnreadOutputBytes) socket_->WaitReadable(shared_from_this());
   TellDrained();
 }
 
