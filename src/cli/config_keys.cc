@@ -13,7 +13,7 @@ using enum ConfigKind;
 constexpr ConfigKey kKeys[] = {
     {"server.listen", kText, "127.0.0.1:8080", "Address of the listener, host:port; port 0 takes a free one."},
     {"server.data_dir", kText, "data", "Directory of everything that is kept."},
-    {"server.memory", kBytes, "0", "Memory the server plans with; 0 = half of the machine's."},
+    {"server.memory", kBytes, "0", "Memory the server plans with; 0 = a quarter of the machine's, at least 256 MiB."},
     {"server.io_threads", kInteger, "2", "Threads that serve sockets.", {}, 1},
     {"server.workers", kInteger, "0", "Threads for heavy statements; 0 = one a core, at least 2."},
     {"server.origins", kList, "",
@@ -32,7 +32,7 @@ constexpr ConfigKey kKeys[] = {
     {"auth.access_minutes", kInteger, "60", "Life of an access token.", {}, 1},
     {"auth.refresh_days", kInteger, "7", "Life of a refresh token.", {}, 1},
     {"auth.allow_remote_setup", kBool, "false", "The first password may be set from other than loopback addresses."},
-    {"auth.allow_user_ddl", kBool, "false", "Users of role user may flush their own tables."},
+    {"auth.allow_user_ddl", kBool, "false", "Users of role user may make tables, and alter and flush their own."},
     {"auth.issuers", kList, "", "Foreign issuers of tokens; not offered yet."},
     {"live.log_hours", kInteger, "24", "Age the change log reaches back.", {}, 1},
     {"live.log_bytes", kBytes, "4294967296", "Size the change log reaches back."},

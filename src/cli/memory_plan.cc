@@ -17,7 +17,7 @@ constexpr uint64_t kLeastEngineBytes = 64ull << 20;
 
 MemoryPlan PlanMemory(uint64_t server_bytes, uint64_t engine_bytes, uint64_t machine_bytes) {
   MemoryPlan plan;
-  plan.server = server_bytes != 0 ? server_bytes : std::max(machine_bytes / 2, kLeastServerBytes);
+  plan.server = server_bytes != 0 ? server_bytes : std::max(machine_bytes / 4, kLeastServerBytes);
   plan.engine = std::max(engine_bytes != 0 ? engine_bytes : plan.server / 2, kLeastEngineBytes);
   plan.storage = plan.server / 4;
   return plan;

@@ -6,7 +6,7 @@
 namespace kalamdb::cli {
 
 struct MemoryPlan {
-  uint64_t server = 0;   // server.memory, or half of what the machine or the control group allows
+  uint64_t server = 0;   // server.memory, or a quarter of what the machine or the control group allows
   uint64_t engine = 0;   // limits.memory_bytes, or half of the server's
   uint64_t storage = 0;  // a quarter: memtables and block cache
 };
