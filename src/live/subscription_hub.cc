@@ -104,6 +104,15 @@ void SubscriptionHub::Stop() {
     }
   }
   workers_.Stop();
+  MutexLock lock(mutex_);
+  for (auto& [id, connection] : connections_) {  // a connection and its subscriptions hold each other
+    while (!connection->subscriptions.empty()) {
+      const SubscriptionPtr subscription = connection->subscriptions.begin()->second;
+      Remove(*subscription);
+    }
+    MutexLock out(connection->out);
+    connection->drain_waiters.clear();
+  }
 }
 
 ConnectionId SubscriptionHub::Open(auth::Identity identity, std::shared_ptr<FrameSink> sink) {
