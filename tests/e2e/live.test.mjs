@@ -78,7 +78,7 @@ test('a point of no history this server knows: resync_required and a new snapsho
   live.subscribe('s', `SELECT * FROM ${t}`, { from: '999999999999999999' });
   const resync = await live.next((f) => f.type === 'resync_required', 'resync_required');
   assert.equal(resync.reason, 'unknown_sequence');
-  await live.ready('s');
+  await live.next((f) => f.type === 'initial_data_batch' && f.batch_control.status === 'ready', 'the new snapshot');
   assert.deepEqual(live.of('s').filter((f) => f.type === 'initial_data_batch').flatMap((f) => f.rows.map((row) => row.id)), [1]);
   live.subscribe('bad', `SELECT * FROM ${t}`, { from: 'soon' });
   assert.equal(await code(live, 'bad'), 'INVALID_PARAMETER');
