@@ -1,6 +1,7 @@
 // split-parquet IN HEAD.parquet TAIL.ndjson N: all rows but the last N as Parquet, the last N as one JSON array a line.
 //
-// For the demo: the head is loaded by COPY, the tail by INSERTs, so that the table has cold and hot rows. Uses the engine's library alone.
+// For the demo: the head is loaded by COPY, the tail by INSERTs, so that the table has cold and hot rows. Uses the
+// engine's library alone.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -42,10 +43,12 @@ int main(int argc, char** argv) {
   const long long head = rows - std::atoll(argv[4]);
   const std::string source = " FROM read_parquet(" + Quoted(argv[1]) + ") ";
   const std::string tail =
-      "COPY (SELECT to_json([epoch_us(date)::VARCHAR, delay::VARCHAR, distance::VARCHAR, origin, destination]) AS row" + source +
-      "OFFSET " + std::to_string(head) + ") TO " + Quoted(argv[3]) + " (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\t')";
+      "COPY (SELECT to_json([epoch_us(date)::VARCHAR, delay::VARCHAR, distance::VARCHAR, origin, destination]) AS row" +
+      source + "OFFSET " + std::to_string(head) + ") TO " + Quoted(argv[3]) +
+      " (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\t')";
   return Run(connection, "SET preserve_insertion_order = true") &&
-                 Run(connection, "COPY (SELECT *" + source + "LIMIT " + std::to_string(head) + ") TO " + Quoted(argv[2]) + " (FORMAT parquet)") &&
+                 Run(connection, "COPY (SELECT *" + source + "LIMIT " + std::to_string(head) + ") TO " +
+                                     Quoted(argv[2]) + " (FORMAT parquet)") &&
                  Run(connection, tail)
              ? 0
              : 1;

@@ -18,11 +18,11 @@ std::optional<Role> ParseRole(std::string_view name);
 // Comes from a verified token or password only. `generation` is the user's at that moment: a dropped user, a changed
 // password or role and a logout of all make it old (UserDirectory::IsCurrent).
 struct Identity {
-  UserId user;          // internal id: the key prefix of the user's partition
-  std::string name;     // as in CURRENT_USER()
+  UserId user;       // internal id: the key prefix of the user's partition
+  std::string name;  // as in CURRENT_USER()
   Role role = Role::kUser;
   uint64_t generation = 0;
-  std::string token_id;  // empty for Basic
+  std::string token_id;   // empty for Basic
   Micros expires_at = 0;  // 0 = never (Basic)
 
   bool IsAdmin() const { return role >= Role::kDba; }

@@ -15,7 +15,8 @@ namespace kalamdb::auth {
 
 class RateLimiter {
  public:
-  static constexpr size_t kMaxKeys = 100'000;  // beyond it idle keys are dropped first, then the quarter nearest to idle
+  static constexpr size_t kMaxKeys =
+      100'000;  // beyond it idle keys are dropped first, then the quarter nearest to idle
   // rate_per_second = 0: never limits.
   RateLimiter(double rate_per_second, double burst);
   // 0 = allowed; else the microseconds to wait until one would be.

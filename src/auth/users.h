@@ -1,7 +1,9 @@
-// The users: records, passwords, lockout, roles. In memory as a whole (shared immutable records), on disk through a sink.
+// The users: records, passwords, lockout, roles. In memory as a whole (shared immutable records), on disk through a
+// sink.
 //
-// UserDirectory is thread-safe. Every change is first made durable through UserStore (the commit pipeline implements it), then
-// seen by readers. Internal ids are never reused; a user made again under a name gets a new one and starts empty.
+// UserDirectory is thread-safe. Every change is first made durable through UserStore (the commit pipeline implements
+// it), then seen by readers. Internal ids are never reused; a user made again under a name gets a new one and starts
+// empty.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +32,11 @@ inline constexpr Micros kLockoutWindow = 15LL * 60 * 1'000'000;
 
 struct UserRecord {
   UserId id;
-  std::string name;            // spelling kept, compared exactly
+  std::string name;  // spelling kept, compared exactly
   Role role = Role::kUser;
   std::string email;
-  std::string password_hash;   // argon2id, encoded form; empty = no password login
-  uint64_t generation = 1;     // grows with password, role, logout of all
+  std::string password_hash;  // argon2id, encoded form; empty = no password login
+  uint64_t generation = 1;    // grows with password, role, logout of all
   uint32_t failed_logins = 0;
   Micros first_failure_at = 0;
   Micros locked_until = 0;
@@ -104,10 +106,12 @@ class UserDirectory {
   // Blocks ≈ 60 ms: hashing pool only.
   Result<UserPtr> Login(std::string_view name, std::string_view password);
 
-  // False when the user was dropped or its password, role or sessions changed since the identity was made. A map look-up.
+  // False when the user was dropped or its password, role or sessions changed since the identity was made. A map
+  // look-up.
   bool IsCurrent(const Identity& identity) const;
 
-  // Called (on the changing thread, no lock held) after a change that made identities old: open sockets are asked again.
+  // Called (on the changing thread, no lock held) after a change that made identities old: open sockets are asked
+  // again.
   void OnChange(std::function<void(UserId)> callback);
 
  private:
@@ -122,14 +126,15 @@ class UserDirectory {
 
   UserStore* const store_;
   const Clock* const clock_;
-  // Held over read, Write and Publish, so that changes never lose each other; taken before mutex_. Readers never wait for a Write.
+  // Held over read, Write and Publish, so that changes never lose each other; taken before mutex_. Readers never wait
+  // for a Write.
   std::mutex changing_;
   std::map<std::string, LoginFailures, std::less<>> unknown_;  // GUARDED_BY(changing_)
   mutable std::shared_mutex mutex_;
   std::map<std::string, UserPtr, std::less<>> by_name_;  // GUARDED_BY(mutex_)
-  std::map<uint64_t, UserPtr> by_id_;                     // GUARDED_BY(mutex_)
-  uint64_t next_id_ = 1;                                  // GUARDED_BY(mutex_)
-  std::vector<std::function<void(UserId)>> on_change_;    // GUARDED_BY(mutex_)
+  std::map<uint64_t, UserPtr> by_id_;                    // GUARDED_BY(mutex_)
+  uint64_t next_id_ = 1;                                 // GUARDED_BY(mutex_)
+  std::vector<std::function<void(UserId)>> on_change_;   // GUARDED_BY(mutex_)
 };
 
 }  // namespace kalamdb::auth

@@ -22,7 +22,8 @@ class Clock {
   virtual Micros MonotonicMicros() const = 0;
 };
 
-// The processor's steady time in nanoseconds, for measuring how long something took. Never for a decision a test should own.
+// The processor's steady time in nanoseconds, for measuring how long something took. Never for a decision a test should
+// own.
 int64_t StopwatchNanos();
 
 class SystemClock final : public Clock {

@@ -21,15 +21,15 @@ namespace kalamdb::catalog {
 struct Change {
   enum class Kind : uint8_t { kPutNamespace, kDropNamespace, kPutTable, kDropTable, kPutView, kDropView };
   Kind kind = Kind::kPutTable;
-  std::string namespace_name;    // kPutNamespace, kDropNamespace
-  NamespacePtr ns;               // kPutNamespace
-  TablePtr table;                // kPutTable: the new object; kDropTable: the one that is dropped
-  ViewPtr view;                  // kPutView, kDropView
+  std::string namespace_name;  // kPutNamespace, kDropNamespace
+  NamespacePtr ns;             // kPutNamespace
+  TablePtr table;              // kPutTable: the new object; kDropTable: the one that is dropped
+  ViewPtr view;                // kPutView, kDropView
   // kPutTable: the version the change was planned on; unset = the table must not exist yet.
   // kDropTable: the version that may be dropped; unset = any.
   SchemaVersion expected_version;
-  bool if_absent = false;        // kPutNamespace, kPutView: must not exist. kPutNamespace without it: must exist;
-                                 // kPutView without it: made, or put in the place of the one with its name, whose id it has
+  bool if_absent = false;  // kPutNamespace, kPutView: must not exist. kPutNamespace without it: must exist;
+                           // kPutView without it: made, or put in the place of the one with its name, whose id it has
 };
 
 class Snapshot;
@@ -52,9 +52,9 @@ class Snapshot {
   std::vector<ViewPtr> ViewsOn(TableId table) const;
 
   // The snapshot with all changes applied in order, or why not: kSchemaChanged (version is not the expected one),
-  // kAlreadyExists, kNamespaceNotFound, kTableNotFound, kUnsupported (DROP of `default`), kDependentObjects (a namespace that
-  // is dropped holds something; a view names a table, column or view that goes). Dependents are asked for once all changes
-  // are applied, so their order within the list does not matter. Pure.
+  // kAlreadyExists, kNamespaceNotFound, kTableNotFound, kUnsupported (DROP of `default`), kDependentObjects (a
+  // namespace that is dropped holds something; a view names a table, column or view that goes). Dependents are asked
+  // for once all changes are applied, so their order within the list does not matter. Pure.
   Result<SnapshotPtr> Apply(const std::vector<Change>& changes) const;
 
   // Grows with each change; part of cache keys that depend on the catalog as a whole (name resolution).
@@ -65,17 +65,18 @@ class Snapshot {
   PersistentMap<std::string, NamespacePtr> namespaces_;  // folded name
   PersistentMap<std::string, TablePtr> tables_by_name_;  // folded namespace '\0' folded name
   PersistentMap<uint32_t, TablePtr> tables_;
-  PersistentMap<std::string, ViewPtr> views_by_name_;    // folded namespace '\0' folded name
+  PersistentMap<std::string, ViewPtr> views_by_name_;  // folded namespace '\0' folded name
   PersistentMap<uint32_t, ViewPtr> views_;
   uint64_t generation_ = 0;
 };
 
 // What a change writes into the `catalog` family: key, and value or nothing (delete).
-// Keys: 'N' folded name · 'T' table id (4, big-endian) · 'V' view id (4, big-endian) · 'I' an id that was given (4, big-endian;
-// empty value; the greatest counts, smaller ones are removed where they are met).
+// Keys: 'N' folded name · 'T' table id (4, big-endian) · 'V' view id (4, big-endian) · 'I' an id that was given (4,
+// big-endian; empty value; the greatest counts, smaller ones are removed where they are met).
 std::vector<std::pair<std::string, std::optional<std::string>>> RecordsOf(const Change& change);
 
-// Rebuilds the snapshot at start from all records of the family, in any order. Errors: kStorageUnavailable naming the record.
+// Rebuilds the snapshot at start from all records of the family, in any order. Errors: kStorageUnavailable naming the
+// record.
 class Loader {
  public:
   Status Add(std::string_view key, std::string_view value);

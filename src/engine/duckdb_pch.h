@@ -1,4 +1,5 @@
-// Precompiled for every source of engine/ and its tests: the standard library and DuckDB's headers that most of them use.
+// Precompiled for every source of engine/ and its tests: the standard library and DuckDB's headers that most of them
+// use.
 #pragma once
 
 #include <algorithm>

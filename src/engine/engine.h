@@ -2,8 +2,10 @@
 //
 // Engine is thread-safe. Life of a statement:
 //   1. Parse(text): the whole text at once, cached by text; a syntax error runs nothing.
-//   2. each ParsedStatement in order: TryFast on the connection's own thread; if that says kNeedsWorker, Execute on a worker.
-// Permissions are asked at every execution, before any cache answers. No engine header but those in engine/ sees DuckDB.
+//   2. each ParsedStatement in order: TryFast on the connection's own thread; if that says kNeedsWorker, Execute on a
+//   worker.
+// Permissions are asked at every execution, before any cache answers. No engine header but those in engine/ sees
+// DuckDB.
 #pragma once
 
 #include <atomic>
@@ -29,28 +31,29 @@ namespace kalamdb::engine {
 
 // Everything about one execution that is not the statement. Lives until the completion is called.
 struct ExecuteContext {
-  auth::Identity identity;            // effective: name, role and partition
-  std::string namespace_name;         // for unqualified names
+  auth::Identity identity;                              // effective: name, role and partition
+  std::string namespace_name;                           // for unqualified names
   const std::vector<row::JsonParam>* params = nullptr;  // of the request; $1 is [0]
   storage::Durability durability = storage::Durability::kSync;
-  Micros now = 0;                     // the statement's start: NOW()
-  int64_t deadline_ns = 0;            // monotonic; 0 = none. Past it: kTimeout
+  Micros now = 0;                                // the statement's start: NOW()
+  int64_t deadline_ns = 0;                       // monotonic; 0 = none. Past it: kTimeout
   const std::atomic<bool>* cancelled = nullptr;  // true: kCancelled
   row::BytesForm bytes_form = row::BytesForm::kBase64;
   std::string request_id;
 };
 
-// One statement of a text. Immutable, shared, kept by the parse cache; compiled forms hang off it, keyed by table versions.
+// One statement of a text. Immutable, shared, kept by the parse cache; compiled forms hang off it, keyed by table
+// versions.
 class ParsedStatement {
  public:
   virtual ~ParsedStatement() = default;
-  virtual const Command* command() const = 0;         // nullptr: SQL for the engine
-  virtual bool returns_rows() const = 0;              // SELECT-like or RETURNING
+  virtual const Command* command() const = 0;  // nullptr: SQL for the engine
+  virtual bool returns_rows() const = 0;       // SELECT-like or RETURNING
   virtual QueryType query_type() const = 0;
-  virtual std::string_view text() const = 0;          // of this statement
+  virtual std::string_view text() const = 0;                    // of this statement
   virtual const std::vector<uint32_t>& parameters() const = 0;  // numbers of $n it names, ascending
-  virtual int64_t offset() const = 0;                 // characters of the request's text before it
-  virtual bool is_transaction_control() const = 0;    // BEGIN, COMMIT, ROLLBACK
+  virtual int64_t offset() const = 0;                           // characters of the request's text before it
+  virtual bool is_transaction_control() const = 0;              // BEGIN, COMMIT, ROLLBACK
 };
 using StatementPtr = std::shared_ptr<const ParsedStatement>;
 using ScriptPtr = std::shared_ptr<const std::vector<StatementPtr>>;
@@ -62,7 +65,7 @@ using Completion = std::function<void(Result<StatementResult>)>;
 struct VirtualTable {
   std::string schema_name, name;  // "system", "users"
   std::vector<std::pair<std::string, row::Type>> columns;
-  bool admins_only = true;        // else everybody; the filler shows what the caller may read
+  bool admins_only = true;  // else everybody; the filler shows what the caller may read
   using Emit = std::function<void(std::vector<row::Value>)>;
   std::function<Status(const auth::Identity& caller, const storage::ReadViewPtr& view, const Emit& emit)> fill;
 };
@@ -76,15 +79,15 @@ class DependentSubscriptions {
 };
 
 struct EngineOptions {
-  uint64_t memory_bytes = 512ull << 20;   // limits.memory_bytes
-  uint32_t threads = 2;                   // of the vectorised engine
+  uint64_t memory_bytes = 512ull << 20;  // limits.memory_bytes
+  uint32_t threads = 2;                  // of the vectorised engine
   std::string spill_directory;
-  std::string data_dir;                   // of the database: cold files are read from and written to it
+  std::string data_dir;  // of the database: cold files are read from and written to it
   std::vector<std::string> copy_directories;
   bool allow_user_ddl = false;
-  size_t sql_bytes = 16u << 20;           // limits.sql_bytes
+  size_t sql_bytes = 16u << 20;  // limits.sql_bytes
   size_t parse_cache_bytes = 32u << 20;
-  uint64_t transaction_rows = 100'000;    // limits.transaction_rows: UPDATE and DELETE above it
+  uint64_t transaction_rows = 100'000;  // limits.transaction_rows: UPDATE and DELETE above it
 };
 
 struct CacheRow {  // system.cache_stats
@@ -94,8 +97,10 @@ struct CacheRow {  // system.cache_stats
 
 class Engine {
  public:
-  // Checks the library's version and source id. REQUIRES: database outlives the engine; Database::Connect is called after with cold_file_format().
-  static Result<std::unique_ptr<Engine>> Open(EngineOptions options, storage::Database* database, const Clock* clock, Metrics* metrics, Logger* logger);
+  // Checks the library's version and source id. REQUIRES: database outlives the engine; Database::Connect is called
+  // after with cold_file_format().
+  static Result<std::unique_ptr<Engine>> Open(EngineOptions options, storage::Database* database, const Clock* clock,
+                                              Metrics* metrics, Logger* logger);
   virtual ~Engine() = default;
 
   virtual storage::ColdFileFormat* cold_file_format() = 0;
@@ -105,12 +110,16 @@ class Engine {
   // Errors: kInvalidSql with position, kEmptySql, kTooLarge.
   virtual Result<ScriptPtr> Parse(std::string_view sql) = 0;
 
-  // Never blocks (memtable and block cache only). kDone: completion was called; kPending: it will be, from the commit thread;
-  // kNeedsWorker: nothing happened, call Execute on a worker. `context` and `sink` must live until the completion.
-  virtual FastOutcome TryFast(const StatementPtr& statement, const ExecuteContext& context, RowSink* sink, Completion completion) = 0;
+  // Never blocks (memtable and block cache only). kDone: completion was called; kPending: it will be, from the commit
+  // thread; kNeedsWorker: nothing happened, call Execute on a worker. `context` and `sink` must live until the
+  // completion.
+  virtual FastOutcome TryFast(const StatementPtr& statement, const ExecuteContext& context, RowSink* sink,
+                              Completion completion) = 0;
 
-  // Blocks; workers only. Commands of auth (users, EXECUTE AS), USE and jobs belong to the service and are kInternal here.
-  virtual Result<StatementResult> Execute(const StatementPtr& statement, const ExecuteContext& context, RowSink* sink) = 0;
+  // Blocks; workers only. Commands of auth (users, EXECUTE AS), USE and jobs belong to the service and are kInternal
+  // here.
+  virtual Result<StatementResult> Execute(const StatementPtr& statement, const ExecuteContext& context,
+                                          RowSink* sink) = 0;
 
   // Compiles `SELECT … FROM t WHERE …` for live delivery. Errors: kUnsupported with the reason, those of binding.
   virtual Result<LiveSelectPtr> CompileLive(std::string_view sql, const ExecuteContext& context) = 0;

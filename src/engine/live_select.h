@@ -1,7 +1,8 @@
 // A subscription's SELECT, compiled: which table, which rows, which columns, and how a row is judged and written.
 //
-// LiveSelect is immutable and thread-safe; it belongs to one version of its table (Rebind makes the next). An evaluator is one
-// thread's. Judging and writing use the engine's own expression executor, so that live and SELECT cannot disagree.
+// LiveSelect is immutable and thread-safe; it belongs to one version of its table (Rebind makes the next). An evaluator
+// is one thread's. Judging and writing use the engine's own expression executor, so that live and SELECT cannot
+// disagree.
 #pragma once
 
 #include <atomic>
@@ -48,7 +49,8 @@ class LiveEvaluator {
   // matched[i] = the predicate is true for rows[i] (encoded, of any version of the table). No predicate: all true.
   // Errors: that of the first row the predicate fails on (a cast …): the subscription ends with it.
   virtual Status Match(std::span<const std::string_view> rows, std::vector<bool>* matched) = 0;
-  // Appends the row as the subscription shows it: {"id":"1",…,"_seq":"42"}: its columns, always the key and _seq. Errors as above.
+  // Appends the row as the subscription shows it: {"id":"1",…,"_seq":"42"}: its columns, always the key and _seq.
+  // Errors as above.
   virtual Status AppendRow(std::string_view row, std::string* json) = 0;
   // For an update: the old values of the changed columns of the subscription, the key, and the old row's own _seq.
   virtual Status AppendOldValues(std::string_view old_row, std::string_view new_row, std::string* json) = 0;
@@ -58,11 +60,14 @@ class LiveSelect {
  public:
   virtual ~LiveSelect() = default;
   virtual const catalog::TablePtr& table() const = 0;
-  virtual const std::vector<LiveColumn>& columns() const = 0;        // as the ack's schema: selected, then key columns not selected
-  virtual const std::vector<ColumnId>& named_columns() const = 0;    // named in SELECT or WHERE (not by `*`): what DROP RESTRICT asks
+  virtual const std::vector<LiveColumn>& columns()
+      const = 0;  // as the ack's schema: selected, then key columns not selected
+  virtual const std::vector<ColumnId>& named_columns()
+      const = 0;  // named in SELECT or WHERE (not by `*`): what DROP RESTRICT asks
   virtual const std::vector<EqualityTerm>& equalities() const = 0;
-  virtual bool has_residual() const = 0;                             // something of the WHERE is not an equality term
-  virtual const std::string& group_key() const = 0;                  // same key = same table version, predicate, constants and projection
+  virtual bool has_residual() const = 0;  // something of the WHERE is not an equality term
+  virtual const std::string& group_key()
+      const = 0;  // same key = same table version, predicate, constants and projection
   virtual std::unique_ptr<LiveEvaluator> NewEvaluator() const = 0;
 
   struct SnapshotOptions {
@@ -70,7 +75,8 @@ class LiveSelect {
     const std::atomic<bool>* cancelled = nullptr;
   };
   // The rows at `view` as objects, to `sink` (form kObject). Blocks: workers only.
-  virtual Status ReadSnapshot(const storage::ReadViewPtr& view, const auth::Identity& identity, const SnapshotOptions& options, RowSink* sink) const = 0;
+  virtual Status ReadSnapshot(const storage::ReadViewPtr& view, const auth::Identity& identity,
+                              const SnapshotOptions& options, RowSink* sink) const = 0;
 
   // The same subscription over another version of the table: `*` takes new columns, named ones follow by id.
   // Errors: kColumnNotFound where a named column is gone; kTypeMismatch … where the predicate no longer binds.

@@ -3,10 +3,10 @@
 
 #include <charconv>
 
+#include "duckdb/catalog/catalog_search_path.hpp"
 #include "duckdb/main/client_data.hpp"
 #include "duckdb/main/prepared_statement.hpp"
 #include "duckdb/main/stream_query_result.hpp"
-#include "duckdb/catalog/catalog_search_path.hpp"
 #include "duckdb/parser/statement/explain_statement.hpp"
 #include "engine/bridge/bridge.h"
 #include "engine/bridge/json_writer.h"
@@ -27,8 +27,8 @@ constexpr int kMaxRuns = 50;                // of a statement that loses races
 enum class RunEnd : uint8_t { kDone, kMoved, kSchema };
 
 bool ChangesRows(StatementType type) {
-  return type == StatementType::INSERT_STATEMENT || type == StatementType::UPDATE_STATEMENT || type == StatementType::DELETE_STATEMENT ||
-         type == StatementType::MERGE_INTO_STATEMENT;
+  return type == StatementType::INSERT_STATEMENT || type == StatementType::UPDATE_STATEMENT ||
+         type == StatementType::DELETE_STATEMENT || type == StatementType::MERGE_INTO_STATEMENT;
 }
 
 std::string MessageOf(StatementType type, uint64_t rows) {
@@ -98,7 +98,8 @@ class Runner final : public QueryRunner {
   explicit Runner(Bridge* bridge) : bridge_(*bridge), watch_(*bridge->services().clock) {}
 
   Result<StatementResult> Run(const QueryInput& input, const ExecuteContext& context, RowSink* sink) override;
-  Result<Signature> Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) override;
+  Result<Signature> Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context,
+                         const storage::ReadViewPtr& view) override;
 
  private:
   struct OneRun {
@@ -128,7 +129,8 @@ void Runner::Prepare(Instance::Lease& lease, RunState& state, const ExecuteConte
 }
 
 Error Runner::ErrorOfRun(const OneRun& run, const duckdb::ErrorData& error) const {
-  if (run.watched.reason.load() != RunWatch::Reason::kNone && error.Type() == duckdb::ExceptionType::INTERRUPT) return ErrorOf(run.watched.reason);
+  if (run.watched.reason.load() != RunWatch::Reason::kNone && error.Type() == duckdb::ExceptionType::INTERRUPT)
+    return ErrorOf(run.watched.reason);
   if (auto own = run.state.error()) return *std::move(own);
   return MapError(error, run.input.statement->query);
 }
@@ -159,7 +161,8 @@ Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementR
   if (rows.HasError()) return ErrorOfRun(run, rows.GetErrorObject());
   if (run.input.explain_analyze) {
     duckdb::DataChunk facts;
-    facts.Initialize(duckdb::Allocator::DefaultAllocator(), {duckdb::LogicalType::VARCHAR, duckdb::LogicalType::VARCHAR});
+    facts.Initialize(duckdb::Allocator::DefaultAllocator(),
+                     {duckdb::LogicalType::VARCHAR, duckdb::LogicalType::VARCHAR});
     const auto& counters = run.state.counters;
     const auto line = [&](size_t row, const char* key, uint64_t read, uint64_t pruned) {
       facts.SetValue(0, row, duckdb::Value(key));
@@ -197,7 +200,8 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
   const RunWatch::Guard guard(watch_, &run.watched);
   if (const auto due = watch_.Due(run.watched); due != RunWatch::Reason::kNone) return ErrorOf(due);
 
-  auto pending = run.lease->context->PendingQuery(std::move(statement), params, !changes && type != StatementType::EXPLAIN_STATEMENT);
+  auto pending = run.lease->context->PendingQuery(std::move(statement), params,
+                                                  !changes && type != StatementType::EXPLAIN_STATEMENT);
   if (pending->HasError()) return ErrorOfRun(run, pending->GetErrorObject());
   auto rows = pending->Execute();
   if (rows->HasError()) return ErrorOfRun(run, rows->GetErrorObject());
@@ -209,7 +213,8 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
   }
   if (changes && rows->properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS) {
     auto chunk = rows->Fetch();
-    if (chunk && chunk->size() == 1) result->row_count = static_cast<uint64_t>(chunk->GetValue(0, 0).GetValue<int64_t>());
+    if (chunk && chunk->size() == 1)
+      result->row_count = static_cast<uint64_t>(chunk->GetValue(0, 0).GetValue<int64_t>());
   } else {
     RETURN_IF_ERROR(GiveRows(run, *rows, result));
   }
@@ -245,13 +250,18 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
     if (*end == RunEnd::kDone) return result;
     if (target.empty() && state.has_writes()) target = state.writes().table()->QualifiedName();
     if (*end == RunEnd::kSchema && ++schema_changes > 1) break;
-    if (input.view != nullptr) return Error{ErrorCode::kWriteConflict, "another commit has changed rows of " + target + " that this statement changes"};
+    if (input.view != nullptr)
+      return Error{ErrorCode::kWriteConflict,
+                   "another commit has changed rows of " + target + " that this statement changes"};
   }
-  if (schema_changes > 1) return Error{ErrorCode::kSchemaChanged, "table " + target + " was altered while the statement ran"};
-  return Error{ErrorCode::kWriteConflict, "other commits have changed the rows of this statement in " + target + " " + std::to_string(kMaxRuns) + " times"};
+  if (schema_changes > 1)
+    return Error{ErrorCode::kSchemaChanged, "table " + target + " was altered while the statement ran"};
+  return Error{ErrorCode::kWriteConflict, "other commits have changed the rows of this statement in " + target + " " +
+                                              std::to_string(kMaxRuns) + " times"};
 }
 
-Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) {
+Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context,
+                                            const storage::ReadViewPtr& view) {
   const auto instance = bridge_.instance();
   RunState state(&bridge_.services(), view != nullptr ? view : bridge_.services().database->View(), context);
   Signature signature;
@@ -269,8 +279,10 @@ Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statemen
       size_t number = 0;
       std::from_chars(name.data(), name.data() + name.size(), number);
       if (number == 0 || number > 65'535) continue;
-      if (signature.parameter_types.size() < number) signature.parameter_types.resize(number, duckdb::LogicalType::INVALID);
-      signature.parameter_types[number - 1] = type.id() == duckdb::LogicalTypeId::UNKNOWN ? duckdb::LogicalType(duckdb::LogicalType::INVALID) : type;
+      if (signature.parameter_types.size() < number)
+        signature.parameter_types.resize(number, duckdb::LogicalType::INVALID);
+      signature.parameter_types[number - 1] =
+          type.id() == duckdb::LogicalTypeId::UNKNOWN ? duckdb::LogicalType(duckdb::LogicalType::INVALID) : type;
     }
     signature.column_names = prepared->GetNames();
     signature.column_types = prepared->GetTypes();

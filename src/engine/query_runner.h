@@ -1,9 +1,9 @@
 // Runs one parsed and checked statement through DuckDB against one read view. Private to engine/: sees DuckDB.
 //
-// QueryRunner is thread-safe: it lends a connection of a bounded pool to each run. Who calls it (engine.cc) has walked the parsed tree
-// (front/allow_list.h) and asked permissions; the second wall is the bridge's optimizer extension. A DML statement's changes
-// are collected by the bridge's sinks, submitted as one commit, observed again and re-run where they moved (bounded), and rows of
-// RETURNING are handed out after the commit.
+// QueryRunner is thread-safe: it lends a connection of a bounded pool to each run. Who calls it (engine.cc) has walked
+// the parsed tree (front/allow_list.h) and asked permissions; the second wall is the bridge's optimizer extension. A
+// DML statement's changes are collected by the bridge's sinks, submitted as one commit, observed again and re-run where
+// they moved (bounded), and rows of RETURNING are handed out after the commit.
 #pragma once
 
 #include <functional>
@@ -32,12 +32,14 @@ class QueryRunner {
   virtual ~QueryRunner() = default;
   // Errors are already ours (front/error_mapping.h). Blocks.
   virtual Result<StatementResult> Run(const QueryInput& input, const ExecuteContext& context, RowSink* sink) = 0;
-  // The types the statement asks of $1 …, and the names and types of its result, by binding it only. INVALID type = nothing asked.
+  // The types the statement asks of $1 …, and the names and types of its result, by binding it only. INVALID type =
+  // nothing asked.
   struct Signature {
     duckdb::vector<duckdb::LogicalType> parameter_types, column_types;
     duckdb::vector<duckdb::string> column_names;
   };
-  virtual Result<Signature> Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context, const storage::ReadViewPtr& view) = 0;
+  virtual Result<Signature> Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context,
+                                 const storage::ReadViewPtr& view) = 0;
 };
 
 }  // namespace kalamdb::engine

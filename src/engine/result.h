@@ -30,21 +30,34 @@ class RowSink {
  public:
   virtual ~RowSink() = default;
   virtual RowForm form() const { return RowForm::kArray; }
-  virtual char separator() const { return ','; }  // between rows within one call and, by the sink's own doing, between calls
-  // Once, before any row, for statements that return rows. A statement that is run again (a lost race) calls it again: forget all.
+  virtual char separator() const {
+    return ',';
+  }  // between rows within one call and, by the sink's own doing, between calls
+  // Once, before any row, for statements that return rows. A statement that is run again (a lost race) calls it again:
+  // forget all.
   virtual Status OnSchema(const ResultSchema& schema) = 0;
-  // `count` >= 1 rows joined by separator(). An error (client gone, over limits.result_bytes) ends the statement with it.
+  // `count` >= 1 rows joined by separator(). An error (client gone, over limits.result_bytes) ends the statement with
+  // it.
   virtual Status OnRows(std::string_view json, size_t count) = 0;
 };
 
 // The kinds that metrics tell apart: kalamdb_query_latency_seconds{query_type}.
-enum class QueryType : uint8_t { kSelect, kInsert, kUpdate, kDelete, kCreateTable, kAlterTable, kDescribeTable, kOther };
+enum class QueryType : uint8_t {
+  kSelect,
+  kInsert,
+  kUpdate,
+  kDelete,
+  kCreateTable,
+  kAlterTable,
+  kDescribeTable,
+  kOther
+};
 
 struct StatementResult {
   bool has_rows = false;
-  uint64_t row_count = 0;   // rows returned, inserted, matched …
-  std::string message;      // "Inserted 1 row(s)"; empty for SELECT-like ones
-  Seq seq;                  // of the commit, where there was one
+  uint64_t row_count = 0;  // rows returned, inserted, matched …
+  std::string message;     // "Inserted 1 row(s)"; empty for SELECT-like ones
+  Seq seq;                 // of the commit, where there was one
   QueryType query_type = QueryType::kOther;
   std::string namespace_name, table_name;  // the first table it names, where it exists
 };

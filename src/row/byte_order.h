@@ -1,4 +1,5 @@
-// Numbers as little-endian and big-endian bytes, read and written where they lie: the only place that knows the byte order.
+// Numbers as little-endian and big-endian bytes, read and written where they lie: the only place that knows the byte
+// order.
 //
 // All functions are pure and need no alignment. REQUIRES: the bytes are there.
 #pragma once

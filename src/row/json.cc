@@ -92,8 +92,10 @@ size_t CharacterLength(std::string_view text) {
 void AppendDamaged(std::string_view text, std::string* out) {
   while (!text.empty()) {
     const size_t length = CharacterLength(text);
-    if (length == 0) out->append(kReplacement);
-    else AppendEscapedText(text.substr(0, length), out);
+    if (length == 0)
+      out->append(kReplacement);
+    else
+      AppendEscapedText(text.substr(0, length), out);
     text.remove_prefix(length == 0 ? 1 : length);
   }
 }
@@ -125,8 +127,10 @@ void AppendJsonString(std::string_view text, std::string* out) {
   out->append(text.data(), run);
   if (run != text.size()) {
     const std::string_view rest = text.substr(run);
-    if (simdjson::validate_utf8(rest.data(), rest.size())) AppendEscapedText(rest, out);
-    else AppendDamaged(rest, out);
+    if (simdjson::validate_utf8(rest.data(), rest.size()))
+      AppendEscapedText(rest, out);
+    else
+      AppendDamaged(rest, out);
   }
   out->push_back('"');
 }
@@ -177,8 +181,10 @@ void AppendJsonBase64(std::string_view bytes, std::string* out) {
 }
 
 void AppendJsonBytes(std::string_view bytes, BytesForm form, std::string* out) {
-  if (form == BytesForm::kArray) AppendByteArray(bytes, out);
-  else AppendJsonBase64(bytes, out);
+  if (form == BytesForm::kArray)
+    AppendByteArray(bytes, out);
+  else
+    AppendJsonBase64(bytes, out);
 }
 
 void AppendJsonEmbedding(std::string_view bytes, std::string* out) {

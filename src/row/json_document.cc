@@ -1,7 +1,7 @@
 // Walks a document once with simdjson's on-demand parser and keeps every value: where it stands and what it is.
 //
-// The walk looks at each value itself instead of letting simdjson convert it: numbers keep their text (a DECIMAL of 38 digits
-// is no double), and nothing that is skipped goes unchecked.
+// The walk looks at each value itself instead of letting simdjson convert it: numbers keep their text (a DECIMAL of 38
+// digits is no double), and nothing that is skipped goes unchecked.
 #include "row/json_document.h"
 
 #include <cstring>
@@ -94,7 +94,8 @@ class Walker {
     if (const auto error = document_.get_value().get(root); error != simdjson::SUCCESS) return Failed(error);
     RETURN_IF_ERROR(WalkValue(root, {}, 0));
     const char* rest = nullptr;
-    if (document_.current_location().get(rest) == simdjson::SUCCESS) return InvalidJson("more than one value", ByteAt(rest));
+    if (document_.current_location().get(rest) == simdjson::SUCCESS)
+      return InvalidJson("more than one value", ByteAt(rest));
     return {};
   }
 
@@ -102,7 +103,8 @@ class Walker {
   Status WalkRootScalar(std::string_view body) {
     std::string_view token;
     if (const auto error = document_.raw_json_token().get(token); error != simdjson::SUCCESS) return Failed(error);
-    if (TrimEnd(token).size() != body.size()) return InvalidJson("more than one value", ByteAt(token.data()) + token.size());
+    if (TrimEnd(token).size() != body.size())
+      return InvalidJson("more than one value", ByteAt(token.data()) + token.size());
     if (body.front() != '"') return AddPlain(body, {});
     std::string_view content = body.substr(1, body.size() - 2);
     if (HasEscape(content)) {
@@ -189,7 +191,8 @@ class Walker {
   // Index of the node of an array or object that begins.
   Result<size_t> Open(std::string_view token, JsonParam::Kind kind, std::string_view name, size_t depth) {
     if (depth > kMaxJsonDepth) {
-      return InvalidJson("more than " + std::to_string(kMaxJsonDepth) + " arrays and objects within each other", ByteAt(token.data()));
+      return InvalidJson("more than " + std::to_string(kMaxJsonDepth) + " arrays and objects within each other",
+                         ByteAt(token.data()));
     }
     const size_t at = nodes_ == nullptr ? 0 : nodes_->size();
     RETURN_IF_ERROR(Add({.name = name, .kind = kind}));
@@ -200,7 +203,8 @@ class Walker {
   void Close(size_t at, const char* begin) {
     if (nodes_ == nullptr) return;
     const char* next = nullptr;
-    const bool at_end = document_.current_location().get(next) != simdjson::SUCCESS || next > text_.data() + text_.size();
+    const bool at_end =
+        document_.current_location().get(next) != simdjson::SUCCESS || next > text_.data() + text_.size();
     const char* end = at_end ? text_.data() + text_.size() : next;
     JsonNode& node = (*nodes_)[at];
     node.text = TrimEnd(std::string_view(begin, static_cast<size_t>(end - begin)));
@@ -235,7 +239,8 @@ class Walker {
       case simdjson::STRING_ERROR: return InvalidJson("a wrong escape in a string", Position());
       case simdjson::INCOMPLETE_ARRAY_OR_OBJECT: return InvalidJson("it ends too early", 0);
       case simdjson::CAPACITY:
-      case simdjson::MEMALLOC: return Error{ErrorCode::kTooLarge, "a JSON document is too large for the memory there is"};
+      case simdjson::MEMALLOC:
+        return Error{ErrorCode::kTooLarge, "a JSON document is too large for the memory there is"};
       default: return InvalidJson("wrong syntax", Position());
     }
   }

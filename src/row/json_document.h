@@ -4,9 +4,9 @@
 //   for (auto [name, value] : document.root().fields()) …          // to refuse unknown fields by name
 //   if (auto sql = document.root().Find("sql")) … sql->AsString() …
 //
-// A JsonDocument owns everything its views name: views and texts live as long as it does (also when it is moved). Documents are
-// immutable and may be read from any thread. Strict: RFC 8259, valid UTF-8, nothing behind the value. Of a name that stands
-// twice in an object, Find gives the first and fields() both.
+// A JsonDocument owns everything its views name: views and texts live as long as it does (also when it is moved).
+// Documents are immutable and may be read from any thread. Strict: RFC 8259, valid UTF-8, nothing behind the value. Of
+// a name that stands twice in an object, Find gives the first and fields() both.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@
 
 namespace kalamdb::row {
 
-inline constexpr size_t kMaxJsonDepth = 512;           // of arrays and objects within each other
-inline constexpr size_t kMaxJsonValues = 1'000'000;    // of one document, 40 bytes of memory each
+inline constexpr size_t kMaxJsonDepth = 512;             // of arrays and objects within each other
+inline constexpr size_t kMaxJsonValues = 1'000'000;      // of one document, 40 bytes of memory each
 inline constexpr size_t kKeptJsonParserBytes = 1 << 20;  // what a thread's parser keeps between documents
 
 // A value in the tree of a document. Its children follow it; `span` counts it and all below it. Use JsonView.

@@ -39,8 +39,9 @@ TEST(JsonDocument, ReadsARequestBody) {
   for (const JsonView item : root.Find("params")->items()) params.push_back(item.ToParam());
   ASSERT_EQ(params.size(), 7u);
   const std::vector<std::pair<Kind, std::string>> expected = {
-      {Kind::kInteger, "1"}, {Kind::kNumber, "-2.50"}, {Kind::kString, "x\n"}, {Kind::kNull, "null"},
-      {Kind::kBool, "true"}, {Kind::kObject, R"({"k": [1, 2 ]})"}, {Kind::kArray, "[ ]"}};
+      {Kind::kInteger, "1"}, {Kind::kNumber, "-2.50"}, {Kind::kString, "x\n"},
+      {Kind::kNull, "null"}, {Kind::kBool, "true"},    {Kind::kObject, R"({"k": [1, 2 ]})"},
+      {Kind::kArray, "[ ]"}};
   for (size_t i = 0; i < params.size(); ++i) {
     EXPECT_EQ(params[i].kind, expected[i].first) << i;
     EXPECT_EQ(params[i].text, expected[i].second) << i;
@@ -62,7 +63,8 @@ TEST(JsonDocument, KeepsNumbersExactly) {
     texts.emplace_back(item.text());
     kinds.push_back(item.kind());
   }
-  EXPECT_EQ(texts, (std::vector<std::string>{"123456789012345678901234567890", "0.1234567890123456789", "1e999", "-0", "1E+2"}));
+  EXPECT_EQ(texts, (std::vector<std::string>{"123456789012345678901234567890", "0.1234567890123456789", "1e999", "-0",
+                                             "1E+2"}));
   EXPECT_EQ(kinds, (std::vector<Kind>{Kind::kInteger, Kind::kNumber, Kind::kNumber, Kind::kInteger, Kind::kNumber}));
 }
 
@@ -76,18 +78,82 @@ TEST(JsonDocument, ReadsScalarsAtTheRoot) {
 }
 
 TEST(JsonDocument, RefusesWhatIsNoJson) {
-  for (const std::string_view text : {
-           "", " ", "{", "}", "[", "]", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"a\" 1}",
-           "{\"a\":1 \"b\":2}", "{1:2}", "[1}", "{\"a\":1]", "[1]]", "[1] 2", "{} {}", "tru", "nul", "True", "01", "-", "+1", ".5",
-           "1.", "1e", "1e+", "0x10", "NaN", "Infinity", "'a'", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"",
-           "\"\\ud800\\u0041\"", "[\"a\" \"b\"]", "[\"a\"b]", "[tru]", "[truefalse]", "[1a]", "[01]", "[-]", "[1.e5]", "[nulll]",
-           "{\"a\":tru}", "\"a\" \"b\"", "5 6", "5x", "[\"\\", "{\"\\q\":1}", "[1,2", "{\"a\":[1,2}", "\"a\"b", "[\"a\\u00zz\"]",
-           "// c\n1", "[1,/* c */2]", "\xEF\xBB\xBF{}", "[[[[[", "{\"a\":{\"b\":{}", ":", ",", "[:]", "{,}"}) {
+  for (const std::string_view text : {"",
+                                      " ",
+                                      "{",
+                                      "}",
+                                      "[",
+                                      "]",
+                                      "[1,]",
+                                      "[,1]",
+                                      "[1 2]",
+                                      "{\"a\"}",
+                                      "{\"a\":}",
+                                      "{\"a\":1,}",
+                                      "{a:1}",
+                                      "{\"a\" 1}",
+                                      "{\"a\":1 \"b\":2}",
+                                      "{1:2}",
+                                      "[1}",
+                                      "{\"a\":1]",
+                                      "[1]]",
+                                      "[1] 2",
+                                      "{} {}",
+                                      "tru",
+                                      "nul",
+                                      "True",
+                                      "01",
+                                      "-",
+                                      "+1",
+                                      ".5",
+                                      "1.",
+                                      "1e",
+                                      "1e+",
+                                      "0x10",
+                                      "NaN",
+                                      "Infinity",
+                                      "'a'",
+                                      "\"",
+                                      "\"a",
+                                      "\"\\\"",
+                                      "\"\\x\"",
+                                      "\"\\u12\"",
+                                      "\"\\ud800\"",
+                                      "\"\\ud800\\u0041\"",
+                                      "[\"a\" \"b\"]",
+                                      "[\"a\"b]",
+                                      "[tru]",
+                                      "[truefalse]",
+                                      "[1a]",
+                                      "[01]",
+                                      "[-]",
+                                      "[1.e5]",
+                                      "[nulll]",
+                                      "{\"a\":tru}",
+                                      "\"a\" \"b\"",
+                                      "5 6",
+                                      "5x",
+                                      "[\"\\",
+                                      "{\"\\q\":1}",
+                                      "[1,2",
+                                      "{\"a\":[1,2}",
+                                      "\"a\"b",
+                                      "[\"a\\u00zz\"]",
+                                      "// c\n1",
+                                      "[1,/* c */2]",
+                                      "\xEF\xBB\xBF{}",
+                                      "[[[[[",
+                                      "{\"a\":{\"b\":{}",
+                                      ":",
+                                      ",",
+                                      "[:]",
+                                      "{,}"}) {
     EXPECT_FALSE(Reason(text).empty()) << text;
     EXPECT_FALSE(CheckJson(text).ok()) << text;
   }
   using namespace std::string_view_literals;
-  for (const std::string_view text : {"\"\x01\""sv, "\"\0\""sv, "[\0]"sv, "\"\xFF\""sv, "\"\xC0\x80\""sv, "\"\xED\xA0\x80\""sv, "[1]\0"sv, "\0"sv}) {
+  for (const std::string_view text :
+       {"\"\x01\""sv, "\"\0\""sv, "[\0]"sv, "\"\xFF\""sv, "\"\xC0\x80\""sv, "\"\xED\xA0\x80\""sv, "[1]\0"sv, "\0"sv}) {
     EXPECT_FALSE(Reason(text).empty());
   }
 }
@@ -115,7 +181,8 @@ TEST(JsonDocument, SurvivesDamage) {
   const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  const std::string base = R"({"sql":"INSERT \u00e9\\","params":[1,2.5e3,"x",null,true,{"k":[[],{}]}],"\n":{"a":"\"","b":[false]}})";
+  const std::string base =
+      R"({"sql":"INSERT \u00e9\\","params":[1,2.5e3,"x",null,true,{"k":[[],{}]}],"\n":{"a":"\"","b":[false]}})";
   size_t accepted = 0;
   for (int round = 0; round < 20'000; ++round) {
     std::string text = base;
@@ -123,9 +190,12 @@ TEST(JsonDocument, SurvivesDamage) {
     for (uint64_t i = 0; i < edits; ++i) {
       const size_t at = random.Bits() % text.size();
       constexpr std::string_view kPieces = "{}[]\",:\\0-e.tfn \x01\xC3u";
-      if (random.Bits() % 3 == 0) text.erase(at, 1);
-      else if (random.Bits() % 2 == 0) text[at] = kPieces[random.Bits() % kPieces.size()];
-      else text.insert(at, 1, kPieces[random.Bits() % kPieces.size()]);
+      if (random.Bits() % 3 == 0)
+        text.erase(at, 1);
+      else if (random.Bits() % 2 == 0)
+        text[at] = kPieces[random.Bits() % kPieces.size()];
+      else
+        text.insert(at, 1, kPieces[random.Bits() % kPieces.size()]);
     }
     const auto document = JsonDocument::Parse(text);
     EXPECT_EQ(document.ok(), CheckJson(text).ok()) << text;

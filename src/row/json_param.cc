@@ -32,7 +32,9 @@ Error Misfit(const JsonParam& param, const Type& type, std::string_view why) {
   return Error{ErrorCode::kTypeMismatch, std::move(message)};
 }
 
-bool IsNumber(const JsonParam& param) { return param.kind == JsonParam::Kind::kInteger || param.kind == JsonParam::Kind::kNumber; }
+bool IsNumber(const JsonParam& param) {
+  return param.kind == JsonParam::Kind::kInteger || param.kind == JsonParam::Kind::kNumber;
+}
 bool IsText(const JsonParam& param) { return param.kind == JsonParam::Kind::kString; }
 
 struct IntegerRange {
@@ -195,14 +197,16 @@ Result<Value> ToJsonText(const JsonParam& param, const Type& type) {
 }
 
 Result<Value> ToEmbedding(const JsonParam& param, const Type& type) {
-  if (param.kind != JsonParam::Kind::kArray && !IsText(param)) return Misfit(param, type, "an array of numbers is asked");
+  if (param.kind != JsonParam::Kind::kArray && !IsText(param))
+    return Misfit(param, type, "an array of numbers is asked");
   const auto document = JsonDocument::Parse(param.text);
   if (!document.ok() || !document->root().IsArray()) return Misfit(param, type, "an array of numbers is asked");
   std::string bytes;
   bytes.reserve(type.length() * sizeof(float));
   size_t count = 0;
   for (const JsonView item : document->root().items()) {
-    const bool number = item.kind() == JsonParam::Kind::kInteger || item.kind() == JsonParam::Kind::kNumber || item.IsString();
+    const bool number =
+        item.kind() == JsonParam::Kind::kInteger || item.kind() == JsonParam::Kind::kNumber || item.IsString();
     const auto element = number ? ParseFloat(item.text()) : std::nullopt;
     if (!element) return Misfit(param, type, "element " + std::to_string(count + 1) + " is no number that fits FLOAT");
     char slot[sizeof(float)];

@@ -85,7 +85,8 @@ TEST(JsonValue, HasTheFormOfReplies) {
   EXPECT_EQ(Json(T("DATE"), Value::Int(19'000)), "19000");
   EXPECT_EQ(Json(T("TIME"), Value::Int(1)), "1");
   EXPECT_EQ(Json(T("TIMESTAMPTZ"), Value::Int(1'700'000'000'000'000)), "1700000000000000");
-  const Value uuid = Value::Wide(static_cast<Int128>(static_cast<unsigned __int128>(0xF0E1D2C3B4A59687ull) << 64 | 0x1122334455667788ull));
+  const Value uuid = Value::Wide(
+      static_cast<Int128>(static_cast<unsigned __int128>(0xF0E1D2C3B4A59687ull) << 64 | 0x1122334455667788ull));
   EXPECT_EQ(Json(T("UUID"), uuid), R"("f0e1d2c3-b4a5-9687-1122-334455667788")");
   EXPECT_EQ(Json(T("BYTES"), Value::String("\x00\xFF\x10"s)), R"("AP8Q")");
   EXPECT_EQ(Json(T("BYTES"), Value::String("")), R"("")");
@@ -181,20 +182,67 @@ TEST(ParamToValue, TakesPlainTexts) {
 }
 
 TEST(ParamToValue, RefusesWhatDoesNotFit) {
-  const std::pair<std::string, std::string> cases[] = {
-      {"BOOLEAN", "1"}, {"BOOLEAN", R"("yes")"}, {"SMALLINT", "32768"}, {"SMALLINT", "-32769"}, {"INT", "2147483648"},
-      {"INT", "1.5"}, {"INT", R"("1.5")"}, {"INT", R"("")"}, {"INT", R"(" 1")"}, {"INT", R"("+-1")"}, {"INT", "true"}, {"INT", "[1]"},
-      {"BIGINT", "9223372036854775808"}, {"BIGINT", "1e30"}, {"DOUBLE", "1e400"}, {"DOUBLE", R"("1.5x")"}, {"DOUBLE", R"("")"},
-      {"FLOAT", "1e39"}, {"FLOAT", R"("+-1")"}, {"DECIMAL(4,2)", "100"}, {"DECIMAL(4,2)", "99.995"}, {"DECIMAL(4,2)", R"(".")"},
-      {"DECIMAL(4,2)", R"("1e")"}, {"DECIMAL(4,2)", "1e999999999999"}, {"DECIMAL(4,2)", R"("NaN")"}, {"TEXT", "5"}, {"TEXT", "{}"},
-      {"VARCHAR(3)", R"("abcd")"}, {"BYTES", R"("A")"}, {"BYTES", R"("AB==")"}, {"BYTES", R"("A===")"}, {"BYTES", R"("====")"},
-      {"BYTES", R"("AA=A")"}, {"BYTES", R"("-_8=")"}, {"BYTES", "[256]"}, {"BYTES", "[1.5]"}, {"DATE", R"("2023-02-29")"},
-      {"DATE", R"("2023-13-01")"}, {"DATE", R"("2023-00-01")"}, {"DATE", "2147483648"}, {"DATE", R"("9999999-01-01")"},
-      {"TIME", R"("24:00:01")"}, {"TIME", R"("12:60")"}, {"TIME", "-1"}, {"TIME", "86400000001"}, {"TIMESTAMP", R"("2024-01-01T")"},
-      {"TIMESTAMP", R"("2024-01-01 12:00:00 Europe/Berlin")"}, {"TIMESTAMP", R"("300000-01-01")"}, {"TIMESTAMPTZ", R"("2024-01-01 12:00 +00")"}, {"TIMESTAMP", "-9223372036854775808"},
-      {"UUID", R"("f0e1d2c3-b4a5-9687-1122-33445566778")"}, {"UUID", R"("f0e1d2c3+b4a5-9687-1122-334455667788")"}, {"UUID", "5"},
-      {"JSON", R"("{")"}, {"JSON", R"("text")"}, {"EMBEDDING(2)", "[1]"}, {"EMBEDDING(2)", "[1,2,3]"}, {"EMBEDDING(2)", "[1,null]"},
-      {"EMBEDDING(2)", "[1,1e40]"}, {"EMBEDDING(2)", R"("x")"}, {"EMBEDDING(2)", "{}"}};
+  const std::pair<std::string, std::string> cases[] = {{"BOOLEAN", "1"},
+                                                       {"BOOLEAN", R"("yes")"},
+                                                       {"SMALLINT", "32768"},
+                                                       {"SMALLINT", "-32769"},
+                                                       {"INT", "2147483648"},
+                                                       {"INT", "1.5"},
+                                                       {"INT", R"("1.5")"},
+                                                       {"INT", R"("")"},
+                                                       {"INT", R"(" 1")"},
+                                                       {"INT", R"("+-1")"},
+                                                       {"INT", "true"},
+                                                       {"INT", "[1]"},
+                                                       {"BIGINT", "9223372036854775808"},
+                                                       {"BIGINT", "1e30"},
+                                                       {"DOUBLE", "1e400"},
+                                                       {"DOUBLE", R"("1.5x")"},
+                                                       {"DOUBLE", R"("")"},
+                                                       {"FLOAT", "1e39"},
+                                                       {"FLOAT", R"("+-1")"},
+                                                       {"DECIMAL(4,2)", "100"},
+                                                       {"DECIMAL(4,2)", "99.995"},
+                                                       {"DECIMAL(4,2)", R"(".")"},
+                                                       {"DECIMAL(4,2)", R"("1e")"},
+                                                       {"DECIMAL(4,2)", "1e999999999999"},
+                                                       {"DECIMAL(4,2)", R"("NaN")"},
+                                                       {"TEXT", "5"},
+                                                       {"TEXT", "{}"},
+                                                       {"VARCHAR(3)", R"("abcd")"},
+                                                       {"BYTES", R"("A")"},
+                                                       {"BYTES", R"("AB==")"},
+                                                       {"BYTES", R"("A===")"},
+                                                       {"BYTES", R"("====")"},
+                                                       {"BYTES", R"("AA=A")"},
+                                                       {"BYTES", R"("-_8=")"},
+                                                       {"BYTES", "[256]"},
+                                                       {"BYTES", "[1.5]"},
+                                                       {"DATE", R"("2023-02-29")"},
+                                                       {"DATE", R"("2023-13-01")"},
+                                                       {"DATE", R"("2023-00-01")"},
+                                                       {"DATE", "2147483648"},
+                                                       {"DATE", R"("9999999-01-01")"},
+                                                       {"TIME", R"("24:00:01")"},
+                                                       {"TIME", R"("12:60")"},
+                                                       {"TIME", "-1"},
+                                                       {"TIME", "86400000001"},
+                                                       {"TIMESTAMP", R"("2024-01-01T")"},
+                                                       {"TIMESTAMP", R"("2024-01-01 12:00:00 Europe/Berlin")"},
+                                                       {"TIMESTAMP", R"("300000-01-01")"},
+                                                       {"TIMESTAMPTZ", R"("2024-01-01 12:00 +00")"},
+                                                       {"TIMESTAMP", "-9223372036854775808"},
+                                                       {"UUID", R"("f0e1d2c3-b4a5-9687-1122-33445566778")"},
+                                                       {"UUID", R"("f0e1d2c3+b4a5-9687-1122-334455667788")"},
+                                                       {"UUID", "5"},
+                                                       {"JSON", R"("{")"},
+                                                       {"JSON", R"("text")"},
+                                                       {"EMBEDDING(2)", "[1]"},
+                                                       {"EMBEDDING(2)", "[1,2,3]"},
+                                                       {"EMBEDDING(2)", "[1,null]"},
+                                                       {"EMBEDDING(2)", "[1,1e40]"},
+                                                       {"EMBEDDING(2)", R"("x")"},
+                                                       {"EMBEDDING(2)", "{}"}};
   for (const auto& [type, json] : cases) {
     const auto value = ParamToValue(ParamOf(json), T(type));
     ASSERT_FALSE(value.ok()) << type << " " << json << " gave " << Json(T(type), *value);
@@ -209,7 +257,8 @@ TEST(ParamToValue, NamesTheValue) {
   EXPECT_EQ(range.error().message, "value 70000 does not fit type SMALLINT: out of range -32768 to 32767");
   const auto length = ParamToValue(ParamOf("\"" + std::string(59, 'x') + "äx\""), T("VARCHAR(3)"));
   ASSERT_FALSE(length.ok());
-  EXPECT_EQ(length.error().message, "value '" + std::string(59, 'x') + "…' does not fit type VARCHAR(3): it has 61 characters");
+  EXPECT_EQ(length.error().message,
+            "value '" + std::string(59, 'x') + "…' does not fit type VARCHAR(3): it has 61 characters");
 }
 
 // The writer over a row's bytes says the same as the one over values.

@@ -75,7 +75,8 @@ bool TakeFloat(std::string_view* in, Float* value) {
   Unsigned bits = 0;
   if (!TakeBig(in, &bits)) return false;
   const bool negative = (bits & SignBit<Unsigned>()) == 0;
-  *value = std::bit_cast<Float>(negative ? static_cast<Unsigned>(~bits) : static_cast<Unsigned>(bits ^ SignBit<Unsigned>()));
+  *value =
+      std::bit_cast<Float>(negative ? static_cast<Unsigned>(~bits) : static_cast<Unsigned>(bits ^ SignBit<Unsigned>()));
   return true;
 }
 

@@ -3,9 +3,9 @@
 //   row key     = table id (4, big-endian) | user id (8, big-endian; 0 = shared) | primary key
 //   primary key = each key column in turn:
 //     BOOLEAN 1 byte 0/1 · SMALLINT 2, INT and DATE 4, BIGINT, TIME, TIMESTAMP(TZ) 8 bytes big-endian, sign bit flipped
-//     FLOAT 4, DOUBLE 8: IEEE bits big-endian, all flipped if negative, else the sign bit (-0.0 as 0.0, one NaN above +inf)
-//     DECIMAL 16: unscaled value big-endian, sign bit flipped · UUID: its 16 bytes
-//     TEXT, BYTES: bytes with 00 written as 00 FF, then 00 00 (so that a prefix sorts before what extends it)
+//     FLOAT 4, DOUBLE 8: IEEE bits big-endian, all flipped if negative, else the sign bit (-0.0 as 0.0, one NaN above
+//     +inf) DECIMAL 16: unscaled value big-endian, sign bit flipped · UUID: its 16 bytes TEXT, BYTES: bytes with 00
+//     written as 00 FF, then 00 00 (so that a prefix sorts before what extends it)
 // Key columns are never NULL. Frozen by golden tests; docs/formats/keys.md. All functions are pure.
 #pragma once
 

@@ -49,7 +49,8 @@ TEST(KeyCodec, GoldenBytes) {
   EXPECT_EQ(KeyHex("DOUBLE", Value::Double(INFINITY)), "fff0000000000000");
   EXPECT_EQ(KeyHex("DOUBLE", Value::Double(-std::nan("7"))), "fff8000000000000");
   EXPECT_EQ(KeyHex("DECIMAL(10,2)", Value::Wide(-1)), "7fffffffffffffffffffffffffffffff");
-  EXPECT_EQ(KeyHex("UUID", Value::Wide(*ParseUuid("f0e1d2c3-b4a5-9687-1122-334455667788"))), "f0e1d2c3b4a596871122334455667788");
+  EXPECT_EQ(KeyHex("UUID", Value::Wide(*ParseUuid("f0e1d2c3-b4a5-9687-1122-334455667788"))),
+            "f0e1d2c3b4a596871122334455667788");
   EXPECT_EQ(KeyHex("TEXT", Value::String("")), "0000");
   EXPECT_EQ(KeyHex("TEXT", Value::String("a")), "610000");
   EXPECT_EQ(KeyHex("BYTES", Value::String("\0\xFF\x01"s)), "00ffff010000");
@@ -72,7 +73,8 @@ int OrderOf(const Type& type, const Value& a, const Value& b) {
     case TypeKind::kFloat: return OrderOf(a.as_float(), b.as_float());
     case TypeKind::kDouble: return OrderOf(a.as_double(), b.as_double());
     case TypeKind::kDecimal: return OrderOf(a.as_wide(), b.as_wide());
-    case TypeKind::kUuid: return OrderOf(static_cast<unsigned __int128>(a.as_wide()), static_cast<unsigned __int128>(b.as_wide()));
+    case TypeKind::kUuid:
+      return OrderOf(static_cast<unsigned __int128>(a.as_wide()), static_cast<unsigned __int128>(b.as_wide()));
     case TypeKind::kText:
     case TypeKind::kBytes: {
       const int order = a.as_string().compare(b.as_string());
@@ -134,7 +136,8 @@ TEST(KeyCodec, CompositeKeysCompareColumnByColumnAndComeBack) {
     auto b = KeyOf(&random, schema);
     for (size_t same = random.Below(b.size() + 1), i = 0; i < same; ++i) b[i] = a[i];
     int order = 0;
-    for (size_t i = 0; i < a.size() && order == 0; ++i) order = OrderOf(schema.column(schema.key_ordinals()[i]).type, a[i], b[i]);
+    for (size_t i = 0; i < a.size() && order == 0; ++i)
+      order = OrderOf(schema.column(schema.key_ordinals()[i]).type, a[i], b[i]);
     const std::string bytes = Encode(schema, a);
     ASSERT_EQ(Sign(bytes.compare(Encode(schema, b))), order);
     const auto back = DecodePrimaryKey(schema, bytes);
@@ -185,8 +188,10 @@ TEST(KeyCodec, PrefixEndIsTheNextPrefix) {
 
 TEST(KeyCodec, DescribesKeys) {
   std::vector<Column> columns(2);
-  columns[0] = {.id = ColumnId(1), .name = "room", .type = Type::Of(TypeKind::kText), .nullable = false, .key_position = 2};
-  columns[1] = {.id = ColumnId(2), .name = "id", .type = Type::Of(TypeKind::kBigInt), .nullable = false, .key_position = 1};
+  columns[0] = {
+      .id = ColumnId(1), .name = "room", .type = Type::Of(TypeKind::kText), .nullable = false, .key_position = 2};
+  columns[1] = {
+      .id = ColumnId(2), .name = "id", .type = Type::Of(TypeKind::kBigInt), .nullable = false, .key_position = 1};
   const Schema schema(SchemaVersion(1), columns);
   EXPECT_EQ(DescribeKey(schema, Encode(schema, {Value::Int(5), Value::String("it's")})), "id = 5, room = 'it''s'");
 }

@@ -91,7 +91,8 @@ Result<Value> WidenValue(const Type& from, const Type& to, const Value& value) {
   return value;
 }
 
-Projection::Projection(SchemaPtr from, SchemaPtr to) : from_(std::move(from)), to_(std::move(to)), from_layout_(*from_) {
+Projection::Projection(SchemaPtr from, SchemaPtr to)
+    : from_(std::move(from)), to_(std::move(to)), from_layout_(*from_) {
   identity_ = from_->size() == to_->size();
   sources_.reserve(to_->size());
   for (size_t ordinal = 0; ordinal < to_->size(); ++ordinal) {

@@ -1,7 +1,7 @@
 // The only door to a row: how a row written under schema version v reads under version w.
 //
-// For each column of w, by id: the column of v it comes from (perhaps widened), or the constant it reads as (its initial
-// default, else NULL). Immutable, thread-safe; made once a pair of versions (projection_cache.h).
+// For each column of w, by id: the column of v it comes from (perhaps widened), or the constant it reads as (its
+// initial default, else NULL). Immutable, thread-safe; made once a pair of versions (projection_cache.h).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ namespace kalamdb::row {
 
 // True where a column may go from one type to the other without a loss: the table of allowed type changes.
 bool CanWiden(const Type& from, const Type& to);
-// A value of `from` as a value of `to`. REQUIRES: CanWiden(from, to). Errors: kTypeMismatch (DATE beyond TIMESTAMP's range).
+// A value of `from` as a value of `to`. REQUIRES: CanWiden(from, to). Errors: kTypeMismatch (DATE beyond TIMESTAMP's
+// range).
 Result<Value> WidenValue(const Type& from, const Type& to, const Value& value);
 
 class Projection {
@@ -35,7 +36,9 @@ class Projection {
   const Schema& to() const { return *to_; }
   const RowLayout& from_layout() const { return from_layout_; }
   const Source& source(size_t to_ordinal) const { return sources_[to_ordinal]; }
-  bool IsIdentity() const { return identity_; }  // the same columns at the same places, none widened: the row can be read as one of to()
+  bool IsIdentity() const {
+    return identity_;
+  }  // the same columns at the same places, none widened: the row can be read as one of to()
 
   // Column `to_ordinal` of `row`, as of to(). REQUIRES: CheckRow(from_layout(), row) was ok.
   Result<Value> Read(std::string_view row, size_t to_ordinal) const;

@@ -1,7 +1,8 @@
 // Projections made once for each pair of schema versions.
 //
-// Thread-safe. Bounded by kMaxProjections: when full it starts again from nothing (pairs in use are few: old versions fade out
-// with compaction). A scan keeps the pointer it got; a projection handed out lives as long as someone holds it.
+// Thread-safe. Bounded by kMaxProjections: when full it starts again from nothing (pairs in use are few: old versions
+// fade out with compaction). A scan keeps the pointer it got; a projection handed out lives as long as someone holds
+// it.
 #pragma once
 
 #include <cstddef>

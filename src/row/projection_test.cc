@@ -1,4 +1,5 @@
-// Projections: the table of allowed type changes pair by pair, defaults, renames, drops, and random histories against a model.
+// Projections: the table of allowed type changes pair by pair, defaults, renames, drops, and random histories against a
+// model.
 #include "row/projection.h"
 
 #include <gtest/gtest.h>
@@ -18,11 +19,15 @@ Type T(std::string_view sql) { return *ParseType(sql); }
 // docs/schema-evolution.md, "Allowed type changes", written out over one sample of each kind and its bounds.
 TEST(CanWiden, IsTheTable) {
   const std::map<std::string, std::vector<std::string>> allowed = {
-      {"SMALLINT", {"INT", "BIGINT", "DOUBLE", "DECIMAL(5,0)", "DECIMAL(7,2)", "DECIMAL(10,0)", "DECIMAL(12,2)", "DECIMAL(19,0)", "DECIMAL(38,19)"}},
+      {"SMALLINT",
+       {"INT", "BIGINT", "DOUBLE", "DECIMAL(5,0)", "DECIMAL(7,2)", "DECIMAL(10,0)", "DECIMAL(12,2)", "DECIMAL(19,0)",
+        "DECIMAL(38,19)"}},
       {"INT", {"BIGINT", "DOUBLE", "DECIMAL(10,0)", "DECIMAL(12,2)", "DECIMAL(19,0)", "DECIMAL(38,19)"}},
       {"BIGINT", {"DECIMAL(19,0)", "DECIMAL(38,19)"}},
       {"FLOAT", {"DOUBLE"}},
-      {"DECIMAL(4,0)", {"DECIMAL(5,0)", "DECIMAL(6,2)", "DECIMAL(7,2)", "DECIMAL(10,0)", "DECIMAL(12,2)", "DECIMAL(19,0)", "DECIMAL(38,19)"}},
+      {"DECIMAL(4,0)",
+       {"DECIMAL(5,0)", "DECIMAL(6,2)", "DECIMAL(7,2)", "DECIMAL(10,0)", "DECIMAL(12,2)", "DECIMAL(19,0)",
+        "DECIMAL(38,19)"}},
       {"DECIMAL(5,0)", {"DECIMAL(7,2)", "DECIMAL(10,0)", "DECIMAL(12,2)", "DECIMAL(19,0)", "DECIMAL(38,19)"}},
       {"DECIMAL(6,2)", {"DECIMAL(7,2)", "DECIMAL(12,2)", "DECIMAL(38,19)"}},
       {"DECIMAL(7,2)", {"DECIMAL(12,2)", "DECIMAL(38,19)"}},
@@ -114,7 +119,8 @@ std::string Encode(const SchemaPtr& schema, const std::vector<Value>& values) {
 
 TEST(Projection, ReadsOldRowsUnderTheNewSchema) {
   const auto v1 = Version(1, {Key(), Plain(2, "a", "INT"), Plain(3, "b", "TEXT"), Plain(4, "gone", "DOUBLE")});
-  // a ↔ b swapped names, a widened, gone dropped and added again under its name, one added with and one without default.
+  // a ↔ b swapped names, a widened, gone dropped and added again under its name, one added with and one without
+  // default.
   const auto v2 = Version(2, {Key(), Plain(2, "b", "DECIMAL(12,2)"), Plain(3, "a", "TEXT"), Plain(5, "gone", "DOUBLE"),
                               Plain(6, "with", "VARCHAR(9)", Value::String("old")), Plain(7, "without", "UUID")});
   const Projection projection(v1, v2);
@@ -123,7 +129,8 @@ TEST(Projection, ReadsOldRowsUnderTheNewSchema) {
   ASSERT_TRUE(CheckRow(projection.from_layout(), row).ok());
   const auto values = projection.ReadAll(row);
   ASSERT_TRUE(values.ok());
-  EXPECT_EQ(*values, (std::vector<Value>{Value::Int(9), Value::Wide(-300), Value::String("x"), Value::Null(), Value::String("old"), Value::Null()}));
+  EXPECT_EQ(*values, (std::vector<Value>{Value::Int(9), Value::Wide(-300), Value::String("x"), Value::Null(),
+                                         Value::String("old"), Value::Null()}));
   EXPECT_EQ(projection.source(4).ordinal, -1);
   EXPECT_EQ(projection.source(4).constant, Value::String("old"));
   EXPECT_TRUE(projection.source(1).widened);
@@ -155,25 +162,30 @@ TEST(Projection, ErrorsNameTheColumn) {
   EXPECT_EQ(value.error().message, "column day: date 5881580-07-10 is out of the range of TIMESTAMP");
 }
 
-// A random history of one table: each version adds, drops or widens. A row of any version reads, under any later one, as a model
-// says that follows the row through every step.
+// A random history of one table: each version adds, drops or widens. A row of any version reads, under any later one,
+// as a model says that follows the row through every step.
 TEST(Projection, RandomHistoriesReadAsTheModel) {
   const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   const std::map<TypeKind, std::vector<const char*>> wider = {
-      {TypeKind::kSmallInt, {"INT", "BIGINT", "DOUBLE", "DECIMAL(9,4)"}}, {TypeKind::kInt, {"BIGINT", "DOUBLE", "DECIMAL(20,5)"}},
-      {TypeKind::kBigInt, {"DECIMAL(30,9)"}},                             {TypeKind::kFloat, {"DOUBLE"}},
+      {TypeKind::kSmallInt, {"INT", "BIGINT", "DOUBLE", "DECIMAL(9,4)"}},
+      {TypeKind::kInt, {"BIGINT", "DOUBLE", "DECIMAL(20,5)"}},
+      {TypeKind::kBigInt, {"DECIMAL(30,9)"}},
+      {TypeKind::kFloat, {"DOUBLE"}},
       {TypeKind::kText, {"TEXT"}}};
   for (int round = 0; round < 300; ++round) {
-    std::vector<SchemaPtr> versions = {Version(1, {Key(), Plain(2, "c2", "SMALLINT"), Plain(3, "c3", "TEXT"), Plain(4, "c4", "FLOAT")})};
+    std::vector<SchemaPtr> versions = {
+        Version(1, {Key(), Plain(2, "c2", "SMALLINT"), Plain(3, "c3", "TEXT"), Plain(4, "c4", "FLOAT")})};
     int32_t next_id = 5;
     while (versions.size() < 8) {
       auto columns = versions.back()->columns();
       const size_t at = 1 + random.Below(columns.size());
       if (at == columns.size() || random.OneIn(3)) {
         const Type type = random.AnyType();
-        columns.push_back({.id = ColumnId(next_id), .name = "c" + std::to_string(next_id), .type = type,
+        columns.push_back({.id = ColumnId(next_id),
+                           .name = "c" + std::to_string(next_id),
+                           .type = type,
                            .initial_default = random.OneIn(2) ? random.ValueOf(type) : Value::Null()});
         ++next_id;
       } else if (random.OneIn(3)) {
@@ -195,8 +207,8 @@ TEST(Projection, RandomHistoriesReadAsTheModel) {
         for (const Column& column : versions[to]->columns()) {
           const auto before = versions[to == from ? from : to - 1]->FindById(column.id);
           next[column.id.value] = !before ? column.initial_default
-                                          : *WidenValue(versions[to == from ? from : to - 1]->column(*before).type, column.type,
-                                                        model.at(column.id.value));
+                                          : *WidenValue(versions[to == from ? from : to - 1]->column(*before).type,
+                                                        column.type, model.at(column.id.value));
         }
         model = std::move(next);
         const auto read = Projection(versions[from], versions[to]).ReadAll(row);
@@ -222,7 +234,8 @@ TEST(ProjectionCache, MakesEachPairOnce) {
 TEST(ProjectionCache, IsBounded) {
   ProjectionCache cache;
   const auto first = Version(1, {Key()});
-  for (size_t i = 0; i <= ProjectionCache::kMaxProjections; ++i) (void)cache.Get(first, Version(static_cast<uint32_t>(i + 2), {Key()}));
+  for (size_t i = 0; i <= ProjectionCache::kMaxProjections; ++i)
+    (void)cache.Get(first, Version(static_cast<uint32_t>(i + 2), {Key()}));
   EXPECT_LE(cache.stats().entries, ProjectionCache::kMaxProjections);
   EXPECT_EQ(cache.stats().evictions, ProjectionCache::kMaxProjections);
 }

@@ -20,10 +20,11 @@ Error DamagedRow(std::string_view what) {
 Status CheckHeader(const RowLayout& layout, std::string_view row) {
   if (static_cast<uint8_t>(row[0]) != kRowFormat) return DamagedRow("unknown format");
   const auto flags = static_cast<uint8_t>(row[kFlagsAt]);
-  if ((flags & ~kRowFlagDeleted) != 0 || LoadLittle<uint16_t>(row.data() + kReservedAt) != 0) return DamagedRow("unknown flags");
+  if ((flags & ~kRowFlagDeleted) != 0 || LoadLittle<uint16_t>(row.data() + kReservedAt) != 0)
+    return DamagedRow("unknown flags");
   if (RowVersion(row) != layout.version()) {
     return DamagedRow("schema version " + std::to_string(RowVersion(row).value) + " in place of " +
-                   std::to_string(layout.version().value));
+                      std::to_string(layout.version().value));
   }
   return {};
 }
@@ -52,7 +53,8 @@ RowLayout::RowLayout(const Schema& schema) : version_(schema.version()), slots_(
     slot.previous_variable = previous;
     previous = static_cast<int32_t>(ordinal);
     const bool exact = type.kind() == TypeKind::kEmbedding;
-    variable_columns_.push_back({static_cast<uint32_t>(ordinal), exact ? type.length() * static_cast<uint32_t>(sizeof(float)) : 0});
+    variable_columns_.push_back(
+        {static_cast<uint32_t>(ordinal), exact ? type.length() * static_cast<uint32_t>(sizeof(float)) : 0});
   }
   variable_start_ = static_cast<uint32_t>(at);
 }

@@ -1,12 +1,15 @@
-// Bytes of a hot row: a header the committer completes, then the columns of one schema version, readable without a scan.
+// Bytes of a hot row: a header the committer completes, then the columns of one schema version, readable without a
+// scan.
 //
-//   header (24 bytes, little-endian): format 0x01 (1) | flags (1) | reserved 0 (2) | schema version (4) | _seq (8) | _updated (8)
-//   body: null bits, ceil(n/8) bytes; bit i%8 of byte i/8 set: column i is NULL
-//         fixed slots in ordinal order: BOOLEAN 1, SMALLINT 2, INT/FLOAT/DATE 4, BIGINT/DOUBLE/TIME/TIMESTAMP(TZ) 8, DECIMAL 16
-//         (little-endian), UUID 16 (big-endian), TEXT/BYTES/JSON/EMBEDDING 4: where its bytes end within the variable part
-//         variable part: the bytes of those columns one behind the other (start = end of the one before; NULL: end = start)
+//   header (24 bytes, little-endian): format 0x01 (1) | flags (1) | reserved 0 (2) | schema version (4) | _seq (8) |
+//   _updated (8) body: null bits, ceil(n/8) bytes; bit i%8 of byte i/8 set: column i is NULL
+//         fixed slots in ordinal order: BOOLEAN 1, SMALLINT 2, INT/FLOAT/DATE 4, BIGINT/DOUBLE/TIME/TIMESTAMP(TZ) 8,
+//         DECIMAL 16 (little-endian), UUID 16 (big-endian), TEXT/BYTES/JSON/EMBEDDING 4: where its bytes end within the
+//         variable part variable part: the bytes of those columns one behind the other (start = end of the one before;
+//         NULL: end = start)
 // Offsets depend on the schema version only (RowLayout). Frozen by golden tests; docs/formats/row.md.
-// Workers encode with _seq = _updated = 0; the committer writes both in place (StampRow): nothing is encoded in a commit round.
+// Workers encode with _seq = _updated = 0; the committer writes both in place (StampRow): nothing is encoded in a
+// commit round.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +38,10 @@ class RowLayout {
   explicit RowLayout(const Schema& schema);
   SchemaVersion version() const { return version_; }
   size_t column_count() const { return slots_.size(); }
-  uint32_t offset(size_t ordinal) const { return slots_[ordinal].offset; }  // of the fixed slot, from the row's first byte
-  uint32_t width(size_t ordinal) const { return slots_[ordinal].width; }    // of the fixed slot, in bytes
+  uint32_t offset(size_t ordinal) const {
+    return slots_[ordinal].offset;
+  }  // of the fixed slot, from the row's first byte
+  uint32_t width(size_t ordinal) const { return slots_[ordinal].width; }  // of the fixed slot, in bytes
   bool is_variable(size_t ordinal) const { return slots_[ordinal].previous_variable != kFixed; }
   // Ordinal of the variable column before this one, or kNone. REQUIRES: is_variable(ordinal).
   int32_t previous_variable(size_t ordinal) const { return slots_[ordinal].previous_variable; }
@@ -69,8 +74,8 @@ inline Micros RowUpdated(std::string_view row) { return LoadLittle<Micros>(row.d
 void StampRow(char* row, Seq seq, Micros updated);  // writes _seq and _updated in place
 void SetRowDeleted(std::string* row, bool deleted);
 
-// Checks what reading relies on: format, version, length, ends within bounds and in order, an embedding's length. A BOOLEAN's
-// byte is not looked at: whoever reads it without RowValue compares it with 0. Errors: kStorageUnavailable.
+// Checks what reading relies on: format, version, length, ends within bounds and in order, an embedding's length. A
+// BOOLEAN's byte is not looked at: whoever reads it without RowValue compares it with 0. Errors: kStorageUnavailable.
 Status CheckRow(const RowLayout& layout, std::string_view row);
 
 // Encodes a whole row, values in ordinal order, with _seq = _updated = 0 and no flag. One allocation.
@@ -81,11 +86,14 @@ std::string EncodeRow(const Schema& schema, const RowLayout& layout, const std::
 inline bool RowIsNull(std::string_view row, size_t ordinal) {
   return (static_cast<uint8_t>(row[kRowHeaderBytes + ordinal / 8]) >> (ordinal % 8) & 1) != 0;
 }
-inline std::string_view RowBytes(const RowLayout& layout, std::string_view row, size_t ordinal) {  // fixed slot, or variable bytes
+inline std::string_view RowBytes(const RowLayout& layout, std::string_view row,
+                                 size_t ordinal) {  // fixed slot, or variable bytes
   const char* slot = row.data() + layout.offset(ordinal);
   if (!layout.is_variable(ordinal)) return {slot, layout.width(ordinal)};
   const int32_t previous = layout.previous_variable(ordinal);
-  const uint32_t start = previous == RowLayout::kNone ? 0 : LoadLittle<uint32_t>(row.data() + layout.offset(static_cast<size_t>(previous)));
+  const uint32_t start = previous == RowLayout::kNone
+                             ? 0
+                             : LoadLittle<uint32_t>(row.data() + layout.offset(static_cast<size_t>(previous)));
   return {row.data() + layout.variable_start() + start, LoadLittle<uint32_t>(slot) - start};
 }
 // A copy of the column's value.

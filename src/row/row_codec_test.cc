@@ -41,10 +41,26 @@ std::string EncodedHex(const Schema& schema, const std::vector<Value>& values) {
 TEST(RowCodec, GoldenHeader) {
   const Schema schema = SchemaOf({"BOOLEAN"});
   std::string row = EncodeRow(schema, RowLayout(schema), {Value::Bool(true)});
-  EXPECT_EQ(Hex(row), "01" "00" "0000" "02010000" "0000000000000000" "0000000000000000" "00" "01");
+  EXPECT_EQ(Hex(row),
+            "01"
+            "00"
+            "0000"
+            "02010000"
+            "0000000000000000"
+            "0000000000000000"
+            "00"
+            "01");
   StampRow(row.data(), Seq(0x0A0B), 0x0C0D);
   SetRowDeleted(&row, true);
-  EXPECT_EQ(Hex(row), "01" "01" "0000" "02010000" "0b0a000000000000" "0d0c000000000000" "00" "01");
+  EXPECT_EQ(Hex(row),
+            "01"
+            "01"
+            "0000"
+            "02010000"
+            "0b0a000000000000"
+            "0d0c000000000000"
+            "00"
+            "01");
   EXPECT_EQ(RowVersion(row), SchemaVersion(0x0102));
   EXPECT_EQ(RowSeq(row), Seq(0x0A0B));
   EXPECT_EQ(RowUpdated(row), 0x0C0D);
@@ -56,22 +72,43 @@ TEST(RowCodec, GoldenHeader) {
 constexpr size_t kHeaderHex = kRowHeaderBytes * 2;
 
 TEST(RowCodec, GoldenBodyOfFixedColumns) {
-  const Schema schema = SchemaOf({"SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ"});
-  EXPECT_EQ(EncodedHex(schema, {Value::Int(-2), Value::Int(1), Value::Int(2), Value::Float(1), Value::Double(1), Value::Int(-1),
-                                Value::Int(3), Value::Null(), Value::Int(4)})
+  const Schema schema =
+      SchemaOf({"SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ"});
+  EXPECT_EQ(EncodedHex(schema, {Value::Int(-2), Value::Int(1), Value::Int(2), Value::Float(1), Value::Double(1),
+                                Value::Int(-1), Value::Int(3), Value::Null(), Value::Int(4)})
                 .substr(kHeaderHex),
-            "8000" "feff" "01000000" "0200000000000000" "0000803f" "000000000000f03f" "ffffffff" "0300000000000000"
-            "0000000000000000" "0400000000000000");
+            "8000"
+            "feff"
+            "01000000"
+            "0200000000000000"
+            "0000803f"
+            "000000000000f03f"
+            "ffffffff"
+            "0300000000000000"
+            "0000000000000000"
+            "0400000000000000");
   const Schema wide = SchemaOf({"DECIMAL(20,2)", "UUID"});
-  EXPECT_EQ(EncodedHex(wide, {Value::Wide(-2), Value::Wide(*ParseUuid("f0e1d2c3-b4a5-9687-1122-334455667788"))}).substr(kHeaderHex),
-            "00" "feffffffffffffffffffffffffffffff" "f0e1d2c3b4a596871122334455667788");
+  EXPECT_EQ(EncodedHex(wide, {Value::Wide(-2), Value::Wide(*ParseUuid("f0e1d2c3-b4a5-9687-1122-334455667788"))})
+                .substr(kHeaderHex),
+            "00"
+            "feffffffffffffffffffffffffffffff"
+            "f0e1d2c3b4a596871122334455667788");
 }
 
 TEST(RowCodec, GoldenBodyOfVariableColumns) {
   const Schema schema = SchemaOf({"TEXT", "INT", "BYTES", "JSON", "EMBEDDING(1)"});
   const std::vector<Value> values = {Value::String("ab"), Value::Int(7), Value::Null(), Value::String("{}"),
                                      Value::String("\x00\x00\x80\x3F"s)};
-  EXPECT_EQ(EncodedHex(schema, values).substr(kHeaderHex), "04" "02000000" "07000000" "02000000" "04000000" "08000000" "6162" "7b7d" "0000803f");
+  EXPECT_EQ(EncodedHex(schema, values).substr(kHeaderHex),
+            "04"
+            "02000000"
+            "07000000"
+            "02000000"
+            "04000000"
+            "08000000"
+            "6162"
+            "7b7d"
+            "0000803f");
 }
 
 TEST(RowCodec, EveryRowComesBack) {
@@ -93,8 +130,8 @@ TEST(RowCodec, EveryRowComesBack) {
   }
 }
 
-// Of damaged bytes CheckRow says no, or every column can be read within the row. The copies are exactly as long as the row,
-// so that the sanitizer sees a read behind it.
+// Of damaged bytes CheckRow says no, or every column can be read within the row. The copies are exactly as long as the
+// row, so that the sanitizer sees a read behind it.
 void CheckThenRead(const Schema& schema, const RowLayout& layout, std::string_view bytes) {
   const auto copy = std::make_unique<char[]>(bytes.size());
   std::memcpy(copy.get(), bytes.data(), bytes.size());

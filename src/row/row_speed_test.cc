@@ -37,7 +37,8 @@ void Measure(const char* what, Operation operation) {
 // A chat message: id, room, author, body of 60 characters, time, likes, score, price, flag, meta.
 SchemaPtr MessageSchema() {
   std::vector<Column> columns;
-  for (const char* sql : {"BIGINT", "TEXT", "TEXT", "TEXT", "TIMESTAMP", "INT", "DOUBLE", "DECIMAL(10,2)", "BOOLEAN", "JSON"}) {
+  for (const char* sql :
+       {"BIGINT", "TEXT", "TEXT", "TEXT", "TIMESTAMP", "INT", "DOUBLE", "DECIMAL(10,2)", "BOOLEAN", "JSON"}) {
     Column column;
     column.id = ColumnId(static_cast<int32_t>(columns.size() + 1));
     column.name = "c" + std::to_string(columns.size());
@@ -50,9 +51,16 @@ SchemaPtr MessageSchema() {
 }
 
 std::vector<Value> MessageValues() {
-  return {Value::Int(1'234'567'890'123), Value::String("general"), Value::String("alice"),
-          Value::String("The quick brown fox jumps over the \"lazy\" dog, and once more"), Value::Int(1'700'000'000'000'000),
-          Value::Int(42), Value::Double(0.75), Value::Wide(1'999), Value::Bool(true), Value::String(R"({"tags":["a","b"]})")};
+  return {Value::Int(1'234'567'890'123),
+          Value::String("general"),
+          Value::String("alice"),
+          Value::String("The quick brown fox jumps over the \"lazy\" dog, and once more"),
+          Value::Int(1'700'000'000'000'000),
+          Value::Int(42),
+          Value::Double(0.75),
+          Value::Wide(1'999),
+          Value::Bool(true),
+          Value::String(R"({"tags":["a","b"]})")};
 }
 
 TEST(RowSpeed, ARowIsCheap) {
@@ -87,7 +95,8 @@ TEST(RowSpeed, ARowIsCheap) {
 }
 
 TEST(RowSpeed, ARequestIsCheap) {
-  const std::string body = R"json({"sql":"INSERT INTO app.messages (id, room, body) VALUES ($1, $2, $3)","params":["1234567890123","general","hello \"you\""]})json";
+  const std::string body =
+      R"json({"sql":"INSERT INTO app.messages (id, room, body) VALUES ($1, $2, $3)","params":["1234567890123","general","hello \"you\""]})json";
   Measure("JsonDocument::Parse, 120 bytes", [&] { return JsonDocument::Parse(body)->root().text().size(); });
   const std::string text(10'000, 'x');
   std::string out;

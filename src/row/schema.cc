@@ -15,7 +15,8 @@ std::string CheckKey(const std::vector<Column>& columns) {
     if (column.key_position > columns.size() || taken[column.key_position]) {
       return "column " + column.name + " has a wrong key position";
     }
-    if (!column.type.CanBeKey()) return "column " + column.name + " of type " + column.type.ToSql() + " cannot be a key";
+    if (!column.type.CanBeKey())
+      return "column " + column.name + " of type " + column.type.ToSql() + " cannot be a key";
     if (column.nullable) return "key column " + column.name + " is nullable";
     taken[column.key_position] = true;
     ++count;

@@ -17,19 +17,54 @@ std::string Hex(std::string_view bytes) {
 
 std::vector<Column> TwoColumns() {
   std::vector<Column> columns(2);
-  columns[0] = {.id = ColumnId(1), .name = "Id", .type = Type::Of(TypeKind::kBigInt), .nullable = false, .key_position = 1, .added_in = SchemaVersion(1)};
-  columns[1] = {.id = ColumnId(5), .name = "n", .type = Type::Decimal(10, 2), .added_in = SchemaVersion(3),
-                .initial_default = Value::Wide(-1), .write_default = "1", .comment = "é"};
+  columns[0] = {.id = ColumnId(1),
+                .name = "Id",
+                .type = Type::Of(TypeKind::kBigInt),
+                .nullable = false,
+                .key_position = 1,
+                .added_in = SchemaVersion(1)};
+  columns[1] = {.id = ColumnId(5),
+                .name = "n",
+                .type = Type::Decimal(10, 2),
+                .added_in = SchemaVersion(3),
+                .initial_default = Value::Wide(-1),
+                .write_default = "1",
+                .comment = "é"};
   return columns;
 }
 
 // Frozen: a change breaks every database there is (docs/formats/schema.md).
 TEST(Schema, GoldenBytes) {
   EXPECT_EQ(Hex(EncodeSchema(Schema(SchemaVersion(3), TwoColumns()))),
-            "01" "03000000" "0200"
-            "01000000" "04" "00" "00000000" "00" "0100" "01000000" "02000000" "4964" "00000000" "00000000"
-            "05000000" "07" "02" "0a000000" "05" "0000" "03000000" "01000000" "6e" "01000000" "31" "02000000" "c3a9"
-            "10000000" "ffffffffffffffffffffffffffffffff");
+            "01"
+            "03000000"
+            "0200"
+            "01000000"
+            "04"
+            "00"
+            "00000000"
+            "00"
+            "0100"
+            "01000000"
+            "02000000"
+            "4964"
+            "00000000"
+            "00000000"
+            "05000000"
+            "07"
+            "02"
+            "0a000000"
+            "05"
+            "0000"
+            "03000000"
+            "01000000"
+            "6e"
+            "01000000"
+            "31"
+            "02000000"
+            "c3a9"
+            "10000000"
+            "ffffffffffffffffffffffffffffffff");
 }
 
 void ExpectEqual(const Schema& a, const Schema& b) {
@@ -123,7 +158,8 @@ TEST(FoldName, IsIdempotent) {
     if (code < 0x800) {
       text = {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
     } else {
-      text = {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3F)), static_cast<char>(0x80 | (code & 0x3F))};
+      text = {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3F)),
+              static_cast<char>(0x80 | (code & 0x3F))};
     }
     ASSERT_EQ(FoldName(FoldName(text)), FoldName(text)) << code;
   }

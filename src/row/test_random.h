@@ -1,4 +1,5 @@
-// Random types, values and schemas for tests: every kind, with the edges that break codecs more likely than chance has them.
+// Random types, values and schemas for tests: every kind, with the edges that break codecs more likely than chance has
+// them.
 #pragma once
 
 #include <cmath>
@@ -64,7 +65,8 @@ class Random {
       case TypeKind::kDecimal: return Value::Wide(Decimal(type.width()));
       case TypeKind::kText: return Value::String(Text(20));
       case TypeKind::kBytes: return Value::String(Bytes(20));
-      case TypeKind::kUuid: return Value::Wide(static_cast<Int128>(static_cast<unsigned __int128>(Bits()) << 64 | Bits()));
+      case TypeKind::kUuid:
+        return Value::Wide(static_cast<Int128>(static_cast<unsigned __int128>(Bits()) << 64 | Bits()));
       case TypeKind::kJson: return Value::String("{\"n\":" + std::to_string(Below(1000)) + "}");
       case TypeKind::kEmbedding: break;
     }
@@ -78,8 +80,22 @@ class Random {
 
   // Valid UTF-8 of up to `most` characters, rich in 00, quotes and escapes.
   std::string Text(size_t most) {
-    static constexpr std::string_view kPieces[] = {std::string_view("\0", 1), "\x01", "a", "ab", "\"", "\\", "\n", "\x7F",
-                                                   "é", "\u07FF", "\uFFFF", "😀", "ÿ", "z", " ", "'"};
+    static constexpr std::string_view kPieces[] = {std::string_view("\0", 1),
+                                                   "\x01",
+                                                   "a",
+                                                   "ab",
+                                                   "\"",
+                                                   "\\",
+                                                   "\n",
+                                                   "\x7F",
+                                                   "é",
+                                                   "\u07FF",
+                                                   "\uFFFF",
+                                                   "😀",
+                                                   "ÿ",
+                                                   "z",
+                                                   " ",
+                                                   "'"};
     std::string text;
     for (uint64_t left = Below(most + 1); left > 0; --left) text += kPieces[Below(std::size(kPieces))];
     return text;
@@ -138,10 +154,21 @@ class Random {
   template <typename Number>
   Number Floating() {
     using Limits = std::numeric_limits<Number>;
-    static constexpr Number kEdges[] = {0, -Number{0}, 1, -1, Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(),
-                                        Limits::max(), Limits::lowest(), Limits::min(), Limits::denorm_min(), -Limits::denorm_min()};
+    static constexpr Number kEdges[] = {0,
+                                        -Number{0},
+                                        1,
+                                        -1,
+                                        Limits::infinity(),
+                                        -Limits::infinity(),
+                                        Limits::quiet_NaN(),
+                                        Limits::max(),
+                                        Limits::lowest(),
+                                        Limits::min(),
+                                        Limits::denorm_min(),
+                                        -Limits::denorm_min()};
     if (OneIn(3)) return kEdges[Below(std::size(kEdges))];
-    return static_cast<Number>(std::ldexp(static_cast<double>(static_cast<int64_t>(Bits())), static_cast<int>(Below(160)) - 120));
+    return static_cast<Number>(
+        std::ldexp(static_cast<double>(static_cast<int64_t>(Bits())), static_cast<int>(Below(160)) - 120));
   }
 
   Int128 Decimal(uint8_t width) {
@@ -151,7 +178,9 @@ class Random {
     return OneIn(2) ? value : -value;
   }
 
-  static int64_t Clamp(int64_t value, int64_t least, int64_t most) { return value < least ? least : value > most ? most : value; }
+  static int64_t Clamp(int64_t value, int64_t least, int64_t most) {
+    return value < least ? least : value > most ? most : value;
+  }
 
   SeededRandom source_;
 };

@@ -1,7 +1,8 @@
 // Values as plain text, out and in: decimals, dates, times, timestamps, UUIDs. Used by literals, messages and JSON.
 //
 // Writers append and never fail. Parsers take the whole text or give nothing; surrounding blanks are not skipped. All
-// functions are pure. Dates are those of the proleptic Gregorian calendar; years before 1 are written "0044-03-15 (BC)".
+// functions are pure. Dates are those of the proleptic Gregorian calendar; years before 1 are written "0044-03-15
+// (BC)".
 #pragma once
 
 #include <cstdint>
@@ -47,8 +48,9 @@ std::optional<double> ParseDouble(std::string_view text);
 std::optional<float> ParseFloat(std::string_view text);
 std::optional<int64_t> ParseDate(std::string_view text);  // "2024-1-31", "2024-01-31 (BC)"; days
 std::optional<int64_t> ParseTime(std::string_view text);  // "12:34", "12:34:56.5"; up to 24:00:00; µs
-// A date, perhaps ' ' or 'T' and a time, perhaps a zone: Z, UTC (also behind a blank), +hh, +hh:mm, +hhmm, +hh:mm:ss. µs; digits beyond are cut off.
-// As the engine has it, a TIMESTAMP passes over the zone, a TIMESTAMPTZ is carried to UTC by it.
+// A date, perhaps ' ' or 'T' and a time, perhaps a zone: Z, UTC (also behind a blank), +hh, +hh:mm, +hhmm, +hh:mm:ss.
+// µs; digits beyond are cut off. As the engine has it, a TIMESTAMP passes over the zone, a TIMESTAMPTZ is carried to
+// UTC by it.
 enum class ZoneUse : uint8_t { kPassOver, kToUtc };
 std::optional<int64_t> ParseTimestamp(std::string_view text, ZoneUse zone);
 std::optional<Int128> ParseUuid(std::string_view text);  // with or without hyphens, any case

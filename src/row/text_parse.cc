@@ -181,8 +181,10 @@ std::optional<DecimalDigits> ScanDecimal(std::string_view text) {
     }
     if (!IsDigit(text[at])) break;
     any = true;
-    if (text[at] != '0' || !number.digits.empty()) number.digits.push_back(text[at]);
-    else if (behind_point) --number.point;
+    if (text[at] != '0' || !number.digits.empty())
+      number.digits.push_back(text[at]);
+    else if (behind_point)
+      --number.point;
     if (!behind_point && !number.digits.empty()) ++number.point;
   }
   if (!any) return std::nullopt;
@@ -221,7 +223,9 @@ std::optional<Int128> ParseDecimal(std::string_view text, uint8_t width, uint8_t
     const auto at = static_cast<size_t>(i);
     value = value * 10 + (at < number->digits.size() ? number->digits[at] - '0' : 0);
   }
-  if (kept >= 0 && static_cast<size_t>(kept) < number->digits.size() && number->digits[static_cast<size_t>(kept)] >= '5') ++value;
+  if (kept >= 0 && static_cast<size_t>(kept) < number->digits.size() &&
+      number->digits[static_cast<size_t>(kept)] >= '5')
+    ++value;
   Int128 limit = 1;
   for (int i = 0; i < width; ++i) limit *= 10;
   if (value >= limit) return std::nullopt;
@@ -258,8 +262,9 @@ std::optional<int64_t> ParseTimestamp(std::string_view text, ZoneUse zone) {
   if (!within || !offset || !in.AtEnd()) return std::nullopt;
   if (zone == ZoneUse::kPassOver) offset = 0;
   int64_t micros = 0;
-  if (__builtin_mul_overflow(*days, kMicrosPerDay, &micros) || __builtin_add_overflow(micros, *within - *offset, &micros) ||
-      !IsTimestampInRange(micros) || micros == kInfiniteMicros) {
+  if (__builtin_mul_overflow(*days, kMicrosPerDay, &micros) ||
+      __builtin_add_overflow(micros, *within - *offset, &micros) || !IsTimestampInRange(micros) ||
+      micros == kInfiniteMicros) {
     return std::nullopt;
   }
   return micros;
@@ -276,10 +281,14 @@ std::optional<Int128> ParseUuid(std::string_view text) {
       continue;
     }
     unsigned nibble = 0;
-    if (IsDigit(c)) nibble = static_cast<unsigned>(c - '0');
-    else if (c >= 'a' && c <= 'f') nibble = static_cast<unsigned>(c - 'a' + 10);
-    else if (c >= 'A' && c <= 'F') nibble = static_cast<unsigned>(c - 'A' + 10);
-    else return std::nullopt;
+    if (IsDigit(c))
+      nibble = static_cast<unsigned>(c - '0');
+    else if (c >= 'a' && c <= 'f')
+      nibble = static_cast<unsigned>(c - 'a' + 10);
+    else if (c >= 'A' && c <= 'F')
+      nibble = static_cast<unsigned>(c - 'A' + 10);
+    else
+      return std::nullopt;
     bits = bits << 4 | nibble;
   }
   return static_cast<Int128>(bits);

@@ -123,7 +123,8 @@ Result<Written> SplitType(std::string_view sql) {
 
 Result<Type> MakeEmbedding(std::string_view sql, const std::vector<uint32_t>& arguments) {
   if (arguments.size() != 1 || arguments[0] == 0 || arguments[0] > kMaxEmbeddingDimensions) {
-    return InvalidType(sql, "EMBEDDING takes one argument, 1 to " + std::to_string(kMaxEmbeddingDimensions) + " dimensions");
+    return InvalidType(sql,
+                       "EMBEDDING takes one argument, 1 to " + std::to_string(kMaxEmbeddingDimensions) + " dimensions");
   }
   return Type::Embedding(arguments[0]);
 }
@@ -203,8 +204,7 @@ bool Type::IsValid() const {
     case TypeKind::kDecimal: return length_ >= 1 && length_ <= kMaxDecimalWidth && scale_ <= length_;
     case TypeKind::kEmbedding: return length_ >= 1 && length_ <= kMaxEmbeddingDimensions && scale_ == 0;
     case TypeKind::kText: return scale_ == 0;
-    default:
-      return kind_ >= TypeKind::kBoolean && kind_ <= TypeKind::kEmbedding && length_ == 0 && scale_ == 0;
+    default: return kind_ >= TypeKind::kBoolean && kind_ <= TypeKind::kEmbedding && length_ == 0 && scale_ == 0;
   }
 }
 
@@ -261,7 +261,8 @@ Result<Type> ParseType(std::string_view sql) {
   }
   if (written.brackets) {
     if (*kind == TypeKind::kFloat) return MakeEmbedding(sql, written.arguments);
-    return Error{ErrorCode::kUnsupported, "type " + std::string(TrimBlanks(sql)) + " is not offered: of arrays only FLOAT[n]"};
+    return Error{ErrorCode::kUnsupported,
+                 "type " + std::string(TrimBlanks(sql)) + " is not offered: of arrays only FLOAT[n]"};
   }
   switch (*kind) {
     case TypeKind::kEmbedding: return MakeEmbedding(sql, written.arguments);

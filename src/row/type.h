@@ -19,8 +19,8 @@ enum class TypeKind : uint8_t {
   kBigInt = 4,
   kFloat = 5,
   kDouble = 6,
-  kDecimal = 7,       // DECIMAL(width, scale), width <= 38
-  kText = 8,          // VARCHAR(n): length() characters at most; 0 = no bound
+  kDecimal = 7,  // DECIMAL(width, scale), width <= 38
+  kText = 8,     // VARCHAR(n): length() characters at most; 0 = no bound
   kBytes = 9,
   kDate = 10,         // days since 1970-01-01
   kTime = 11,         // microseconds since midnight
@@ -28,11 +28,11 @@ enum class TypeKind : uint8_t {
   kTimestampTz = 13,  // microseconds since 1970-01-01 00:00:00 UTC
   kUuid = 14,
   kJson = 15,
-  kEmbedding = 16,    // FLOAT[n], n = length()
+  kEmbedding = 16,  // FLOAT[n], n = length()
 };
 
-inline constexpr uint32_t kMaxDecimalWidth = 38;             // digits that 128 bits hold
-inline constexpr uint8_t kDefaultDecimalWidth = 18;          // of DECIMAL without arguments, as the engine has it
+inline constexpr uint32_t kMaxDecimalWidth = 38;     // digits that 128 bits hold
+inline constexpr uint8_t kDefaultDecimalWidth = 18;  // of DECIMAL without arguments, as the engine has it
 inline constexpr uint8_t kDefaultDecimalScale = 3;
 inline constexpr uint32_t kMaxEmbeddingDimensions = 16'384;  // a row of one stays within 64 KiB
 
@@ -78,8 +78,8 @@ class Type {
   uint32_t length_ = 0;
 };
 
-// Parses what SQL writes: "BIGINT", "int", "varchar(20)", "STRING", "BYTEA", "jsonb", "EMBEDDING(3)", "FLOAT[3]", "REAL",
-// "DATETIME" … Errors: kUnsupported for a type that is not offered, kInvalidSql for wrong arguments.
+// Parses what SQL writes: "BIGINT", "int", "varchar(20)", "STRING", "BYTEA", "jsonb", "EMBEDDING(3)", "FLOAT[3]",
+// "REAL", "DATETIME" … Errors: kUnsupported for a type that is not offered, kInvalidSql for wrong arguments.
 Result<Type> ParseType(std::string_view sql);
 
 }  // namespace kalamdb::row

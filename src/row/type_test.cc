@@ -56,17 +56,33 @@ TEST(Type, ParsesEverySpelling) {
 }
 
 TEST(Type, RefusesWithTheRightCode) {
-  const std::pair<const char*, ErrorCode> cases[] = {
-      {"INTERVAL", ErrorCode::kUnsupported},     {"HUGEINT", ErrorCode::kUnsupported},   {"TIME WITH TIME ZONE", ErrorCode::kUnsupported},
-      {"INT[3]", ErrorCode::kUnsupported},       {"MAP(INT, INT)", ErrorCode::kInvalidSql}, {"UINTEGER", ErrorCode::kUnsupported},
-      {"", ErrorCode::kInvalidSql},              {"(3)", ErrorCode::kInvalidSql},        {"INT(3)", ErrorCode::kInvalidSql},
-      {"TEXT(3)", ErrorCode::kInvalidSql},       {"VARCHAR(0)", ErrorCode::kInvalidSql}, {"VARCHAR(1,2)", ErrorCode::kInvalidSql},
-      {"VARCHAR(3", ErrorCode::kInvalidSql},     {"VARCHAR 3)", ErrorCode::kUnsupported}, {"VARCHAR()", ErrorCode::kInvalidSql},
-      {"VARCHAR(-1)", ErrorCode::kInvalidSql},   {"VARCHAR(9999999999)", ErrorCode::kInvalidSql},
-      {"DECIMAL(39)", ErrorCode::kInvalidSql},   {"DECIMAL(0)", ErrorCode::kInvalidSql}, {"DECIMAL(3,4)", ErrorCode::kInvalidSql},
-      {"DECIMAL(5,2,1)", ErrorCode::kInvalidSql}, {"EMBEDDING", ErrorCode::kInvalidSql}, {"EMBEDDING(0)", ErrorCode::kInvalidSql},
-      {"EMBEDDING(16385)", ErrorCode::kInvalidSql}, {"FLOAT[]", ErrorCode::kInvalidSql}, {"FLOAT(3)", ErrorCode::kInvalidSql},
-      {"FLOAT[3)", ErrorCode::kInvalidSql}};
+  const std::pair<const char*, ErrorCode> cases[] = {{"INTERVAL", ErrorCode::kUnsupported},
+                                                     {"HUGEINT", ErrorCode::kUnsupported},
+                                                     {"TIME WITH TIME ZONE", ErrorCode::kUnsupported},
+                                                     {"INT[3]", ErrorCode::kUnsupported},
+                                                     {"MAP(INT, INT)", ErrorCode::kInvalidSql},
+                                                     {"UINTEGER", ErrorCode::kUnsupported},
+                                                     {"", ErrorCode::kInvalidSql},
+                                                     {"(3)", ErrorCode::kInvalidSql},
+                                                     {"INT(3)", ErrorCode::kInvalidSql},
+                                                     {"TEXT(3)", ErrorCode::kInvalidSql},
+                                                     {"VARCHAR(0)", ErrorCode::kInvalidSql},
+                                                     {"VARCHAR(1,2)", ErrorCode::kInvalidSql},
+                                                     {"VARCHAR(3", ErrorCode::kInvalidSql},
+                                                     {"VARCHAR 3)", ErrorCode::kUnsupported},
+                                                     {"VARCHAR()", ErrorCode::kInvalidSql},
+                                                     {"VARCHAR(-1)", ErrorCode::kInvalidSql},
+                                                     {"VARCHAR(9999999999)", ErrorCode::kInvalidSql},
+                                                     {"DECIMAL(39)", ErrorCode::kInvalidSql},
+                                                     {"DECIMAL(0)", ErrorCode::kInvalidSql},
+                                                     {"DECIMAL(3,4)", ErrorCode::kInvalidSql},
+                                                     {"DECIMAL(5,2,1)", ErrorCode::kInvalidSql},
+                                                     {"EMBEDDING", ErrorCode::kInvalidSql},
+                                                     {"EMBEDDING(0)", ErrorCode::kInvalidSql},
+                                                     {"EMBEDDING(16385)", ErrorCode::kInvalidSql},
+                                                     {"FLOAT[]", ErrorCode::kInvalidSql},
+                                                     {"FLOAT(3)", ErrorCode::kInvalidSql},
+                                                     {"FLOAT[3)", ErrorCode::kInvalidSql}};
   for (const auto& [sql, code] : cases) {
     const auto parsed = ParseType(sql);
     ASSERT_FALSE(parsed.ok()) << sql << " is " << parsed->ToSql();

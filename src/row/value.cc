@@ -20,8 +20,8 @@ bool EqualNumbers(Number a, Number b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }
 
-// A number with a point is a DECIMAL to the engine, and its way from there to a floating type is exact for few digits only (one
-// division of two exact numbers): what is longer is cast from text.
+// A number with a point is a DECIMAL to the engine, and its way from there to a floating type is exact for few digits
+// only (one division of two exact numbers): what is longer is cast from text.
 template <typename Number>
 void AppendFloatLiteral(Number value, std::string_view type, std::string* out) {
   char buffer[32];
@@ -114,10 +114,13 @@ std::string Value::ToSqlLiteral(const Type& type) const {
     case TypeKind::kTime: quoted("TIME ", [&] { AppendTime(as_int(), &out); }, ""); break;
     case TypeKind::kTimestamp: quoted("TIMESTAMP ", [&] { AppendTimestamp(as_int(), &out); }, ""); break;
     case TypeKind::kTimestampTz:
-      quoted("TIMESTAMPTZ ", [&] {
-        AppendTimestamp(as_int(), &out);
-        if (as_int() != kInfiniteMicros && as_int() != -kInfiniteMicros) out.append("+00");
-      }, "");
+      quoted(
+          "TIMESTAMPTZ ",
+          [&] {
+            AppendTimestamp(as_int(), &out);
+            if (as_int() != kInfiniteMicros && as_int() != -kInfiniteMicros) out.append("+00");
+          },
+          "");
       break;
     case TypeKind::kUuid: quoted("", [&] { AppendUuid(as_wide(), &out); }, "::UUID"); break;
     case TypeKind::kJson:

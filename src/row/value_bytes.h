@@ -11,7 +11,8 @@
 
 namespace kalamdb::row {
 
-// Writes the fixed slot of a value that is not NULL. REQUIRES: type.FixedWidth() bytes at `to`; !type.IsVariable(); it fits.
+// Writes the fixed slot of a value that is not NULL. REQUIRES: type.FixedWidth() bytes at `to`; !type.IsVariable(); it
+// fits.
 void StoreFixed(const Type& type, const Value& value, char* to);
 
 // The value in a fixed slot. REQUIRES: as above.

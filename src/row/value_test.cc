@@ -54,10 +54,17 @@ TEST(Value, PrintsLiterals) {
 }
 
 TEST(TextForm, DatesAreThoseOfTheCalendar) {
-  const std::pair<int64_t, const char*> cases[] = {
-      {0, "1970-01-01"},          {-1, "1969-12-31"},           {11'016, "2000-02-29"},          {-25'508, "1900-03-01"},
-      {19'782, "2024-02-29"},     {-719'162, "0001-01-01"},     {-719'163, "0001-12-31 (BC)"},   {2'932'896, "9999-12-31"},
-      {2'932'897, "10000-01-01"}, {kMaxDays, "5881580-07-10"},  {kMinDays, "5877642-06-25 (BC)"}};
+  const std::pair<int64_t, const char*> cases[] = {{0, "1970-01-01"},
+                                                   {-1, "1969-12-31"},
+                                                   {11'016, "2000-02-29"},
+                                                   {-25'508, "1900-03-01"},
+                                                   {19'782, "2024-02-29"},
+                                                   {-719'162, "0001-01-01"},
+                                                   {-719'163, "0001-12-31 (BC)"},
+                                                   {2'932'896, "9999-12-31"},
+                                                   {2'932'897, "10000-01-01"},
+                                                   {kMaxDays, "5881580-07-10"},
+                                                   {kMinDays, "5877642-06-25 (BC)"}};
   for (const auto& [days, text] : cases) {
     std::string out;
     AppendDate(days, &out);
@@ -95,7 +102,8 @@ TEST(TextForm, SurvivesAnyText) {
   const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  constexpr std::string_view kPieces[] = {"0", "9", "1", "-", "+", ".", ":", " ", "T", "Z", "e", "E", "2024", "00", "(BC)", "inf", "nan"};
+  constexpr std::string_view kPieces[] = {"0", "9", "1", "-",    "+",  ".",    ":",   " ",  "T",
+                                          "Z", "e", "E", "2024", "00", "(BC)", "inf", "nan"};
   for (int round = 0; round < 50'000; ++round) {
     std::string text;
     for (uint64_t left = random.Below(12); left > 0; --left) text += kPieces[random.Below(std::size(kPieces))];

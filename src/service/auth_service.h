@@ -21,7 +21,7 @@ namespace kalamdb::service {
 
 struct AuthReply {
   int status = 200;
-  std::string body;            // JSON
+  std::string body;                         // JSON
   std::string access_token, refresh_token;  // to be set as cookies; empty = none
   int64_t access_seconds = 0, refresh_seconds = 0;
   bool clear_cookies = false;
@@ -37,8 +37,9 @@ struct AuthServiceOptions {
 
 class AuthService {
  public:
-  static std::unique_ptr<AuthService> Create(AuthServiceOptions options, auth::UserDirectory* users, auth::TokenService* tokens,
-                                             Executor* hashing, const Clock* clock, Metrics* metrics, Logger* logger);
+  static std::unique_ptr<AuthService> Create(AuthServiceOptions options, auth::UserDirectory* users,
+                                             auth::TokenService* tokens, Executor* hashing, const Clock* clock,
+                                             Metrics* metrics, Logger* logger);
   virtual ~AuthService() = default;
 
   virtual void Login(std::string body, std::string address, AuthCallback done) = 0;
@@ -49,7 +50,8 @@ class AuthService {
   virtual AuthReply Me(const auth::Identity& identity) = 0;
   virtual AuthReply SetupStatus() = 0;
 
-  // Identity from `Authorization`: Bearer at once; Basic (only if basic_allowed) by the hashing pool, a verified pair is cached 60 s.
+  // Identity from `Authorization`: Bearer at once; Basic (only if basic_allowed) by the hashing pool, a verified pair
+  // is cached 60 s.
   virtual void Authenticate(std::string_view authorization, std::string_view address, bool basic_allowed,
                             std::function<void(Result<auth::Identity>)> done) = 0;
 };

@@ -14,7 +14,8 @@ struct WireCode {
 };
 WireCode WireCodeOf(ErrorCode code);
 
-// {"code":"TABLE_NOT_FOUND","message":"…","hint":"…","position":17,"statement":2,"sqlstate":"42P01"}; zero and empty fields are left out.
+// {"code":"TABLE_NOT_FOUND","message":"…","hint":"…","position":17,"statement":2,"sqlstate":"42P01"}; zero and empty
+// fields are left out.
 std::string ErrorJson(const Error& error, int statement);
 
 }  // namespace kalamdb::service

@@ -1,7 +1,8 @@
-// A SQL request from any listener: routing of statements, limits, the envelope of the reply, metrics and log of each statement.
+// A SQL request from any listener: routing of statements, limits, the envelope of the reply, metrics and log of each
+// statement.
 //
-// SqlService is thread-safe. Execute never blocks: fast statements run on the calling thread, the rest on workers, fair by user.
-// It knows no HTTP: a listener gives a request and a ReplyStream.
+// SqlService is thread-safe. Execute never blocks: fast statements run on the calling thread, the rest on workers, fair
+// by user. It knows no HTTP: a listener gives a request and a ReplyStream.
 #pragma once
 
 #include <atomic>
@@ -32,13 +33,13 @@ struct SqlRequest {
   auth::Identity identity;
   std::string sql;
   std::vector<row::JsonParam> params;
-  std::string namespace_id;                        // empty = default
-  std::optional<storage::Durability> durability;   // header; else the server's
-  int64_t timeout_ms = 0;                          // 0 = the server's
+  std::string namespace_id;                       // empty = default
+  std::optional<storage::Durability> durability;  // header; else the server's
+  int64_t timeout_ms = 0;                         // 0 = the server's
   std::string request_id;
   row::BytesForm bytes_form = row::BytesForm::kBase64;
   ReplyForm form = ReplyForm::kJson;
-  std::string address;                             // of the client, for the audit log
+  std::string address;  // of the client, for the audit log
 };
 
 // Where a reply goes. Calls come from one thread at a time: either Complete once, or Begin, Write …, End.
@@ -46,12 +47,13 @@ class ReplyStream {
  public:
   virtual ~ReplyStream() = default;
   struct Head {
-    std::optional<ErrorCode> error;      // decides the status
+    std::optional<ErrorCode> error;  // decides the status
     std::string_view content_type;
     int64_t retry_after_s = 0;
   };
   virtual void Complete(const Head& head, std::string body) = 0;
-  // Streams (NDJSON, replies that were spooled to disk). Write blocks while the client is slow (workers only); false: it is gone.
+  // Streams (NDJSON, replies that were spooled to disk). Write blocks while the client is slow (workers only); false:
+  // it is gone.
   virtual void Begin(const Head& head) = 0;
   virtual bool Write(std::string chunk) = 0;
   virtual void End() = 0;
@@ -60,15 +62,15 @@ class ReplyStream {
 
 struct SqlServiceOptions {
   storage::Durability durability = storage::Durability::kSync;  // storage.durability
-  uint64_t result_bytes = 1ull << 30;       // limits.result_bytes
-  uint64_t spool_memory_bytes = 8u << 20;   // above it a reply goes to disk
+  uint64_t result_bytes = 1ull << 30;                           // limits.result_bytes
+  uint64_t spool_memory_bytes = 8u << 20;                       // above it a reply goes to disk
   std::string spool_directory;
-  int64_t statement_ms = 300'000;           // limits.statement_ms
-  double queries_per_second = 0;            // limits.queries_per_second (a user)
+  int64_t statement_ms = 300'000;  // limits.statement_ms
+  double queries_per_second = 0;   // limits.queries_per_second (a user)
   uint32_t workers = 2;
-  size_t worker_queue = 1'024;              // above it: kRateLimited
+  size_t worker_queue = 1'024;  // above it: kRateLimited
   uint32_t heavy_statements_per_user = 2;
-  bool allow_user_ddl = false;              // auth.allow_user_ddl: users may flush their own tables
+  bool allow_user_ddl = false;  // auth.allow_user_ddl: users may flush their own tables
 };
 
 class SqlService {

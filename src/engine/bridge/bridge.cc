@@ -29,8 +29,8 @@ Bridge::~Bridge() {
   instance_.reset();
 }
 
-Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, storage::Database* database, const Clock* clock, IdGenerators* ids,
-                                             Metrics* metrics, Logger* logger) {
+Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, storage::Database* database,
+                                             const Clock* clock, IdGenerators* ids, Metrics* metrics, Logger* logger) {
   std::unique_ptr<Bridge> bridge(new Bridge());
   bridge->options_ = options;
   bridge->metrics_ = metrics;
@@ -68,7 +68,8 @@ CacheRow Bridge::FooterCache() const { return parquet_->FooterCache(); }
 std::shared_ptr<Instance> Bridge::instance() {
   const std::lock_guard lock(mutex_);
   if (duckdb::ValidChecker::IsInvalidated(instance_->database())) {
-    logger_->Error("engine_instance_invalid", {{"error", duckdb::ValidChecker::InvalidatedMessage(instance_->database())}});
+    logger_->Error("engine_instance_invalid",
+                   {{"error", duckdb::ValidChecker::InvalidatedMessage(instance_->database())}});
     auto opened = Instance::Open(OptionsOf(options_), &services_, metrics_);
     if (opened.ok()) instance_ = *std::move(opened);
   }

@@ -1,6 +1,8 @@
-// The whole bridge behind one object: DuckDB's instance with our catalog in it, the query runner, and the Parquet format.
+// The whole bridge behind one object: DuckDB's instance with our catalog in it, the query runner, and the Parquet
+// format.
 //
-// Thread-safe. An internal error of the engine invalidates its instance; the next run opens a new one, since nothing of ours is in it.
+// Thread-safe. An internal error of the engine invalidates its instance; the next run opens a new one, since nothing of
+// ours is in it.
 #pragma once
 
 #include <memory>
@@ -19,8 +21,8 @@ namespace kalamdb::engine {
 class Bridge {
  public:
   // `database`, `clock`, `ids`, `metrics` and `logger` must outlive it. Before serving: RegisterVirtualTable.
-  static Result<std::unique_ptr<Bridge>> Open(const EngineOptions& options, storage::Database* database, const Clock* clock, IdGenerators* ids,
-                                              Metrics* metrics, Logger* logger);
+  static Result<std::unique_ptr<Bridge>> Open(const EngineOptions& options, storage::Database* database,
+                                              const Clock* clock, IdGenerators* ids, Metrics* metrics, Logger* logger);
   ~Bridge();
 
   QueryRunner& runner() { return *runner_; }
@@ -30,7 +32,8 @@ class Bridge {
   CacheRow FooterCache() const;  // for system.cache_stats
 
   BridgeServices& services() { return services_; }
-  // The instance at hand, for binding and evaluating expressions (live selects, the fast path): borrow, set session().run, bind.
+  // The instance at hand, for binding and evaluating expressions (live selects, the fast path): borrow, set
+  // session().run, bind.
   std::shared_ptr<Instance> instance();
 
  private:

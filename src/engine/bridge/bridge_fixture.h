@@ -1,4 +1,5 @@
-// What the tests of the bridge share: a database with Parquet in a temporary directory, tables, users, and SQL in one word.
+// What the tests of the bridge share: a database with Parquet in a temporary directory, tables, users, and SQL in one
+// word.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -120,7 +121,8 @@ class BridgeFixture : public testing::Test {
     ASSERT_TRUE(flushed.ok()) << flushed.error().message;
   }
 
-  Result<StatementResult> Run(const auth::Identity& who, const std::string& sql, TextSink* sink, std::vector<duckdb::Value> params = {}) {
+  Result<StatementResult> Run(const auth::Identity& who, const std::string& sql, TextSink* sink,
+                              std::vector<duckdb::Value> params = {}) {
     duckdb::Parser parser;
     parser.ParseQuery(sql);
     QueryInput input;
@@ -133,7 +135,9 @@ class BridgeFixture : public testing::Test {
     return bridge_->runner().Run(input, context, sink);
   }
   // Rows, one a line; or "CODE: message".
-  std::string Sql(const std::string& sql, std::vector<duckdb::Value> params = {}) { return SqlAs(alice_, sql, std::move(params)); }
+  std::string Sql(const std::string& sql, std::vector<duckdb::Value> params = {}) {
+    return SqlAs(alice_, sql, std::move(params));
+  }
   std::string SqlAs(const auth::Identity& who, const std::string& sql, std::vector<duckdb::Value> params = {}) {
     TextSink sink;
     auto result = Run(who, sql, &sink, std::move(params));

@@ -36,17 +36,19 @@ class KalamTransactionManager final : public duckdb::TransactionManager {
 };
 
 duckdb::unique_ptr<duckdb::Catalog> Attach(duckdb::optional_ptr<duckdb::StorageExtensionInfo>, duckdb::ClientContext&,
-                                           duckdb::AttachedDatabase& attached, const duckdb::string&, duckdb::AttachInfo&,
-                                           duckdb::AttachOptions&) {
+                                           duckdb::AttachedDatabase& attached, const duckdb::string&,
+                                           duckdb::AttachInfo&, duckdb::AttachOptions&) {
   return duckdb::make_uniq<KalamCatalog>(attached);
 }
 
-duckdb::unique_ptr<duckdb::TransactionManager> CreateTransactionManager(duckdb::optional_ptr<duckdb::StorageExtensionInfo>,
-                                                                        duckdb::AttachedDatabase& attached, duckdb::Catalog&) {
+duckdb::unique_ptr<duckdb::TransactionManager> CreateTransactionManager(
+    duckdb::optional_ptr<duckdb::StorageExtensionInfo>, duckdb::AttachedDatabase& attached, duckdb::Catalog&) {
   return duckdb::make_uniq<KalamTransactionManager>(attached);
 }
 
-[[noreturn]] void RefuseDdl() { throw duckdb::NotImplementedException("schema changes do not go through the engine's catalog"); }
+[[noreturn]] void RefuseDdl() {
+  throw duckdb::NotImplementedException("schema changes do not go through the engine's catalog");
+}
 
 }  // namespace
 
@@ -60,10 +62,12 @@ duckdb::optional_ptr<duckdb::SchemaCatalogEntry> KalamCatalog::LookupSchema(duck
     }
   }
   if (if_not_found == duckdb::OnEntryNotFound::RETURN_NULL) return nullptr;
-  throw duckdb::CatalogException(lookup.GetErrorContext(), "Schema with name %s does not exist!", lookup.GetEntryName());
+  throw duckdb::CatalogException(lookup.GetErrorContext(), "Schema with name %s does not exist!",
+                                 lookup.GetEntryName());
 }
 
-void KalamCatalog::ScanSchemas(duckdb::ClientContext& context, std::function<void(duckdb::SchemaCatalogEntry&)> callback) {
+void KalamCatalog::ScanSchemas(duckdb::ClientContext& context,
+                               std::function<void(duckdb::SchemaCatalogEntry&)> callback) {
   auto session = context.registered_state->Get<SessionState>(kSessionKey);
   if (!session || session->run == nullptr) return;
   for (const auto& ns : session->run->view->catalog->Namespaces()) {
@@ -71,7 +75,8 @@ void KalamCatalog::ScanSchemas(duckdb::ClientContext& context, std::function<voi
   }
 }
 
-duckdb::optional_ptr<duckdb::CatalogEntry> KalamCatalog::CreateSchema(duckdb::CatalogTransaction, duckdb::CreateSchemaInfo&) {
+duckdb::optional_ptr<duckdb::CatalogEntry> KalamCatalog::CreateSchema(duckdb::CatalogTransaction,
+                                                                      duckdb::CreateSchemaInfo&) {
   RefuseDdl();
 }
 void KalamCatalog::DropSchema(duckdb::ClientContext&, duckdb::DropInfo&) { RefuseDdl(); }

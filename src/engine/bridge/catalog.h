@@ -1,7 +1,8 @@
 // Our tables as a catalog of DuckDB: the storage extension, its catalog and its transactions.
 //
-// Stateless: every lookup goes to the RunState of the connection that asks, so a statement reads one catalog snapshot from start
-// to end and sees only what its caller may read. DDL never comes this way (engine.cc commits catalog changes itself).
+// Stateless: every lookup goes to the RunState of the connection that asks, so a statement reads one catalog snapshot
+// from start to end and sees only what its caller may read. DDL never comes this way (engine.cc commits catalog changes
+// itself).
 #pragma once
 
 #include <memory>
@@ -22,7 +23,8 @@ class KalamCatalog final : public duckdb::Catalog {
   using Catalog::LookupSchema;
   void Initialize(bool) override {}
   duckdb::string GetCatalogType() override { return "kalam"; }
-  duckdb::optional_ptr<duckdb::CatalogEntry> CreateSchema(duckdb::CatalogTransaction, duckdb::CreateSchemaInfo&) override;
+  duckdb::optional_ptr<duckdb::CatalogEntry> CreateSchema(duckdb::CatalogTransaction,
+                                                          duckdb::CreateSchemaInfo&) override;
   duckdb::optional_ptr<duckdb::SchemaCatalogEntry> LookupSchema(duckdb::CatalogTransaction transaction,
                                                                 const duckdb::EntryLookupInfo& lookup,
                                                                 duckdb::OnEntryNotFound if_not_found) override;
@@ -31,8 +33,8 @@ class KalamCatalog final : public duckdb::Catalog {
   bool CheckAmbiguousCatalogOrSchema(duckdb::ClientContext&, const duckdb::string&) override { return false; }
   duckdb::optional_idx GetCatalogVersion(duckdb::ClientContext&) override { return duckdb::optional_idx(1); }
 
-  duckdb::PhysicalOperator& PlanCreateTableAs(duckdb::ClientContext&, duckdb::PhysicalPlanGenerator&, duckdb::LogicalCreateTable&,
-                                              duckdb::PhysicalOperator&) override;
+  duckdb::PhysicalOperator& PlanCreateTableAs(duckdb::ClientContext&, duckdb::PhysicalPlanGenerator&,
+                                              duckdb::LogicalCreateTable&, duckdb::PhysicalOperator&) override;
   duckdb::PhysicalOperator& PlanInsert(duckdb::ClientContext&, duckdb::PhysicalPlanGenerator&, duckdb::LogicalInsert&,
                                        duckdb::optional_ptr<duckdb::PhysicalOperator>) override;
   using Catalog::PlanDelete;
@@ -41,8 +43,8 @@ class KalamCatalog final : public duckdb::Catalog {
   using Catalog::PlanUpdate;
   duckdb::PhysicalOperator& PlanUpdate(duckdb::ClientContext&, duckdb::PhysicalPlanGenerator&, duckdb::LogicalUpdate&,
                                        duckdb::PhysicalOperator&) override;
-  duckdb::PhysicalOperator& PlanMergeInto(duckdb::ClientContext&, duckdb::PhysicalPlanGenerator&, duckdb::LogicalMergeInto&,
-                                          duckdb::PhysicalOperator&) override;
+  duckdb::PhysicalOperator& PlanMergeInto(duckdb::ClientContext&, duckdb::PhysicalPlanGenerator&,
+                                          duckdb::LogicalMergeInto&, duckdb::PhysicalOperator&) override;
 
   duckdb::DatabaseSize GetDatabaseSize(duckdb::ClientContext&) override { return {}; }
   bool InMemory() override { return true; }

@@ -38,8 +38,8 @@ row::Int128 UuidFromEngine(duckdb::hugeint_t v) {
 
 // One decode loop a kind: `load` turns a slot into the vector's element.
 template <typename T, typename Load>
-void DecodeFixed(const row::RowLayout& layout, size_t from_ordinal, std::span<const std::string_view> rows, Vector& out, size_t first,
-                 Load load) {
+void DecodeFixed(const row::RowLayout& layout, size_t from_ordinal, std::span<const std::string_view> rows, Vector& out,
+                 size_t first, Load load) {
   T* data = FlatVector::GetData<T>(out) + first;
   auto& validity = FlatVector::Validity(out);
   const uint32_t offset = layout.offset(from_ordinal);
@@ -53,7 +53,8 @@ void DecodeFixed(const row::RowLayout& layout, size_t from_ordinal, std::span<co
   }
 }
 
-void DecodeBytes(const row::RowLayout& layout, size_t from_ordinal, std::span<const std::string_view> rows, Vector& out, size_t first) {
+void DecodeBytes(const row::RowLayout& layout, size_t from_ordinal, std::span<const std::string_view> rows, Vector& out,
+                 size_t first) {
   auto* data = FlatVector::GetData<duckdb::string_t>(out) + first;
   auto& validity = FlatVector::Validity(out);
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -67,7 +68,8 @@ void DecodeBytes(const row::RowLayout& layout, size_t from_ordinal, std::span<co
   }
 }
 
-void DecodeEmbedding(const row::RowLayout& layout, size_t from_ordinal, std::span<const std::string_view> rows, Vector& out, size_t first) {
+void DecodeEmbedding(const row::RowLayout& layout, size_t from_ordinal, std::span<const std::string_view> rows,
+                     Vector& out, size_t first) {
   const size_t dimensions = duckdb::ArrayType::GetSize(out.GetType());
   float* data = FlatVector::GetData<float>(duckdb::ArrayVector::GetEntry(out)) + first * dimensions;
   auto& validity = FlatVector::Validity(out);
@@ -83,28 +85,36 @@ void DecodeEmbedding(const row::RowLayout& layout, size_t from_ordinal, std::spa
   }
 }
 
-void DecodeDecimal(const row::RowLayout& layout, size_t from, std::span<const std::string_view> rows, Vector& out, size_t first) {
+void DecodeDecimal(const row::RowLayout& layout, size_t from, std::span<const std::string_view> rows, Vector& out,
+                   size_t first) {
   const auto wide = [](const char* p) { return LoadLittle<row::Int128>(p); };
   switch (out.GetType().InternalType()) {
     case duckdb::PhysicalType::INT16:
-      return DecodeFixed<int16_t>(layout, from, rows, out, first, [&](const char* p) { return static_cast<int16_t>(wide(p)); });
+      return DecodeFixed<int16_t>(layout, from, rows, out, first,
+                                  [&](const char* p) { return static_cast<int16_t>(wide(p)); });
     case duckdb::PhysicalType::INT32:
-      return DecodeFixed<int32_t>(layout, from, rows, out, first, [&](const char* p) { return static_cast<int32_t>(wide(p)); });
+      return DecodeFixed<int32_t>(layout, from, rows, out, first,
+                                  [&](const char* p) { return static_cast<int32_t>(wide(p)); });
     case duckdb::PhysicalType::INT64:
-      return DecodeFixed<int64_t>(layout, from, rows, out, first, [&](const char* p) { return static_cast<int64_t>(wide(p)); });
-    default: return DecodeFixed<duckdb::hugeint_t>(layout, from, rows, out, first, [&](const char* p) { return ToHuge(wide(p)); });
+      return DecodeFixed<int64_t>(layout, from, rows, out, first,
+                                  [&](const char* p) { return static_cast<int64_t>(wide(p)); });
+    default:
+      return DecodeFixed<duckdb::hugeint_t>(layout, from, rows, out, first,
+                                            [&](const char* p) { return ToHuge(wide(p)); });
   }
 }
 
 row::Int128 LoadUuid(const char* p) {
-  const uint64_t high = __builtin_bswap64(LoadLittle<uint64_t>(p)), low = __builtin_bswap64(LoadLittle<uint64_t>(p + 8));
+  const uint64_t high = __builtin_bswap64(LoadLittle<uint64_t>(p)),
+                 low = __builtin_bswap64(LoadLittle<uint64_t>(p + 8));
   return static_cast<row::Int128>((static_cast<unsigned __int128>(high) << 64) | low);
 }
 
-void DecodeSame(const row::Type& type, const row::RowLayout& layout, size_t from, std::span<const std::string_view> rows, Vector& out,
-                size_t first) {
+void DecodeSame(const row::Type& type, const row::RowLayout& layout, size_t from,
+                std::span<const std::string_view> rows, Vector& out, size_t first) {
   switch (type.kind()) {
-    case TypeKind::kBoolean: return DecodeFixed<bool>(layout, from, rows, out, first, [](const char* p) { return *p != 0; });
+    case TypeKind::kBoolean:
+      return DecodeFixed<bool>(layout, from, rows, out, first, [](const char* p) { return *p != 0; });
     case TypeKind::kSmallInt: return DecodeFixed<int16_t>(layout, from, rows, out, first, LoadLittle<int16_t>);
     case TypeKind::kInt:
     case TypeKind::kDate: return DecodeFixed<int32_t>(layout, from, rows, out, first, LoadLittle<int32_t>);
@@ -116,7 +126,8 @@ void DecodeSame(const row::Type& type, const row::RowLayout& layout, size_t from
     case TypeKind::kDouble: return DecodeFixed<double>(layout, from, rows, out, first, LoadLittle<double>);
     case TypeKind::kDecimal: return DecodeDecimal(layout, from, rows, out, first);
     case TypeKind::kUuid:
-      return DecodeFixed<duckdb::hugeint_t>(layout, from, rows, out, first, [](const char* p) { return UuidToEngine(LoadUuid(p)); });
+      return DecodeFixed<duckdb::hugeint_t>(layout, from, rows, out, first,
+                                            [](const char* p) { return UuidToEngine(LoadUuid(p)); });
     case TypeKind::kText:
     case TypeKind::kBytes:
     case TypeKind::kJson: return DecodeBytes(layout, from, rows, out, first);
@@ -170,7 +181,8 @@ std::optional<row::Type> FromEngineType(const LogicalType& type) {
     case LogicalTypeId::BIGINT: return row::Type::Of(TypeKind::kBigInt);
     case LogicalTypeId::FLOAT: return row::Type::Of(TypeKind::kFloat);
     case LogicalTypeId::DOUBLE: return row::Type::Of(TypeKind::kDouble);
-    case LogicalTypeId::DECIMAL: return row::Type::Decimal(duckdb::DecimalType::GetWidth(type), duckdb::DecimalType::GetScale(type));
+    case LogicalTypeId::DECIMAL:
+      return row::Type::Decimal(duckdb::DecimalType::GetWidth(type), duckdb::DecimalType::GetScale(type));
     case LogicalTypeId::VARCHAR: return row::Type::Of(type.IsJSONType() ? TypeKind::kJson : TypeKind::kText);
     case LogicalTypeId::BLOB: return row::Type::Of(TypeKind::kBytes);
     case LogicalTypeId::DATE: return row::Type::Of(TypeKind::kDate);
@@ -179,7 +191,8 @@ std::optional<row::Type> FromEngineType(const LogicalType& type) {
     case LogicalTypeId::TIMESTAMP_TZ: return row::Type::Of(TypeKind::kTimestampTz);
     case LogicalTypeId::UUID: return row::Type::Of(TypeKind::kUuid);
     case LogicalTypeId::ARRAY:
-      if (duckdb::ArrayType::GetChildType(type) == LogicalType::FLOAT && duckdb::ArrayType::GetSize(type) <= row::kMaxEmbeddingDimensions) {
+      if (duckdb::ArrayType::GetChildType(type) == LogicalType::FLOAT &&
+          duckdb::ArrayType::GetSize(type) <= row::kMaxEmbeddingDimensions) {
         return row::Type::Embedding(static_cast<uint32_t>(duckdb::ArrayType::GetSize(type)));
       }
       return std::nullopt;
@@ -198,7 +211,8 @@ duckdb::Value ToEngineValue(const row::Type& type, const row::Value& value) {
     case TypeKind::kFloat: return duckdb::Value::FLOAT(value.as_float());
     case TypeKind::kDouble: return duckdb::Value::DOUBLE(value.as_double());
     case TypeKind::kDecimal:
-      if (type.width() <= 18) return duckdb::Value::DECIMAL(static_cast<int64_t>(value.as_wide()), type.width(), type.scale());
+      if (type.width() <= 18)
+        return duckdb::Value::DECIMAL(static_cast<int64_t>(value.as_wide()), type.width(), type.scale());
       return duckdb::Value::DECIMAL(ToHuge(value.as_wide()), type.width(), type.scale());
     case TypeKind::kText: return duckdb::Value(value.as_string());
     case TypeKind::kBytes: {
@@ -217,7 +231,8 @@ duckdb::Value ToEngineValue(const row::Type& type, const row::Value& value) {
     }
     case TypeKind::kEmbedding: {
       duckdb::vector<duckdb::Value> items;
-      for (size_t i = 0; i < type.length(); ++i) items.push_back(duckdb::Value::FLOAT(LoadLittle<float>(value.as_string().data() + i * 4)));
+      for (size_t i = 0; i < type.length(); ++i)
+        items.push_back(duckdb::Value::FLOAT(LoadLittle<float>(value.as_string().data() + i * 4)));
       return duckdb::Value::ARRAY(LogicalType::FLOAT, std::move(items));
     }
   }
@@ -261,7 +276,8 @@ row::Value FromEngineValue(const row::Type& type, const duckdb::Value& value) {
   return row::Value::Null();
 }
 
-Status DecodeColumn(const row::Projection& projection, size_t ordinal, std::span<const std::string_view> rows, Vector& out, size_t first) {
+Status DecodeColumn(const row::Projection& projection, size_t ordinal, std::span<const std::string_view> rows,
+                    Vector& out, size_t first) {
   const auto& source = projection.source(ordinal);
   const row::Type& to = projection.to().column(ordinal).type;
   if (source.ordinal < 0) {
@@ -274,7 +290,8 @@ Status DecodeColumn(const row::Projection& projection, size_t ordinal, std::span
     DecodeSame(to, projection.from_layout(), from, rows, out, first);
     return {};
   }
-  if (DecodeWidened(projection.from().column(from).type, to, projection.from_layout(), from, rows, out, first)) return {};
+  if (DecodeWidened(projection.from().column(from).type, to, projection.from_layout(), from, rows, out, first))
+    return {};
   for (size_t i = 0; i < rows.size(); ++i) {
     ASSIGN_OR_RETURN(const row::Value value, projection.Read(rows[i], ordinal));
     out.SetValue(first + i, ToEngineValue(to, value));
@@ -283,7 +300,11 @@ Status DecodeColumn(const row::Projection& projection, size_t ordinal, std::span
 }
 
 RowEncoder::RowEncoder(row::SchemaPtr schema)
-    : schema_(std::move(schema)), layout_(*schema_), formats_(schema_->size()), physical_(schema_->size()), children_(schema_->size()) {}
+    : schema_(std::move(schema)),
+      layout_(*schema_),
+      formats_(schema_->size()),
+      physical_(schema_->size()),
+      children_(schema_->size()) {}
 
 void RowEncoder::Load(std::span<Vector* const> columns, size_t count) {
   KALAM_CHECK(columns.size() == schema_->size());
@@ -344,7 +365,8 @@ void RowEncoder::StoreSlot(const row::Type& type, size_t ordinal, size_t index, 
 void RowEncoder::EncodeRow(size_t index, std::string* out) const {
   size_t variable = 0;
   for (const auto& column : layout_.variable_columns()) {
-    if (!IsNull(column.ordinal, index)) variable += column.exact_bytes != 0 ? column.exact_bytes : Bytes(column.ordinal, index).size();
+    if (!IsNull(column.ordinal, index))
+      variable += column.exact_bytes != 0 ? column.exact_bytes : Bytes(column.ordinal, index).size();
   }
   out->assign(layout_.variable_start() + variable, '\0');
   char* row = out->data();
@@ -354,7 +376,9 @@ void RowEncoder::EncodeRow(size_t index, std::string* out) const {
   for (size_t ordinal = 0; ordinal < schema_->size(); ++ordinal) {
     char* slot = row + layout_.offset(ordinal);
     const bool null = IsNull(ordinal, index);
-    if (null) row[row::kRowHeaderBytes + ordinal / 8] = static_cast<char>(row[row::kRowHeaderBytes + ordinal / 8] | 1 << (ordinal % 8));
+    if (null)
+      row[row::kRowHeaderBytes + ordinal / 8] =
+          static_cast<char>(row[row::kRowHeaderBytes + ordinal / 8] | 1 << (ordinal % 8));
     if (!layout_.is_variable(ordinal)) {
       if (!null) StoreSlot(schema_->column(ordinal).type, ordinal, index, slot);
       continue;
@@ -367,7 +391,8 @@ void RowEncoder::EncodeRow(size_t index, std::string* out) const {
         const size_t first = formats_[ordinal].sel->get_index(index) * dimensions;
         for (uint32_t i = 0; i < dimensions; ++i) {
           const size_t at = child.sel->get_index(first + i);
-          StoreLittle(to + i * 4, child.validity.RowIsValid(at) ? duckdb::UnifiedVectorFormat::GetData<float>(child)[at] : 0.0F);
+          StoreLittle(to + i * 4,
+                      child.validity.RowIsValid(at) ? duckdb::UnifiedVectorFormat::GetData<float>(child)[at] : 0.0F);
         }
         end += dimensions * 4;
       } else {
@@ -401,7 +426,8 @@ row::Value RowEncoder::ValueAt(size_t ordinal, size_t index) const {
 }
 
 void RowEncoder::AppendPrimaryKey(size_t index, std::string* out) const {
-  for (const uint16_t ordinal : schema_->key_ordinals()) row::AppendKeyValue(schema_->column(ordinal).type, ValueAt(ordinal, index), out);
+  for (const uint16_t ordinal : schema_->key_ordinals())
+    row::AppendKeyValue(schema_->column(ordinal).type, ValueAt(ordinal, index), out);
 }
 
 }  // namespace kalamdb::engine

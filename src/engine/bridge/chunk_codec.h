@@ -1,7 +1,8 @@
 // Encoded rows to column vectors and back, and single values between row:: and duckdb::.
 //
-// Decoding goes column by column straight into vectors; only widened columns pass through row::Value. All functions are pure;
-// RowEncoder is one thread's. Types map one to one: BYTES is BLOB, EMBEDDING(n) is FLOAT[n], JSON is the engine's JSON.
+// Decoding goes column by column straight into vectors; only widened columns pass through row::Value. All functions are
+// pure; RowEncoder is one thread's. Types map one to one: BYTES is BLOB, EMBEDDING(n) is FLOAT[n], JSON is the engine's
+// JSON.
 #pragma once
 
 #include <span>
@@ -32,11 +33,11 @@ struct RowBytesBuffer final : duckdb::VectorBuffer {
   std::string bytes;
 };
 
-// Column `ordinal` (of projection.to()) of `rows`, into out[first …]. All rows are of version projection.from() and were checked
-// (CheckRow). Strings are not copied: the caller keeps their bytes alive (StringVector::AddBuffer).
+// Column `ordinal` (of projection.to()) of `rows`, into out[first …]. All rows are of version projection.from() and
+// were checked (CheckRow). Strings are not copied: the caller keeps their bytes alive (StringVector::AddBuffer).
 // Errors: kTypeMismatch where a widened value does not fit.
-Status DecodeColumn(const row::Projection& projection, size_t ordinal, std::span<const std::string_view> rows, duckdb::Vector& out,
-                    size_t first);
+Status DecodeColumn(const row::Projection& projection, size_t ordinal, std::span<const std::string_view> rows,
+                    duckdb::Vector& out, size_t first);
 
 // Rows and keys out of a chunk whose column i is schema column i, of exactly its type.
 class RowEncoder {
@@ -50,8 +51,8 @@ class RowEncoder {
   bool IsNull(size_t ordinal, size_t index) const;
   // REQUIRES: not NULL. Bytes of a variable column.
   std::string_view Bytes(size_t ordinal, size_t index) const;
-  void EncodeRow(size_t index, std::string* out) const;                      // replaces *out; _seq = _updated = 0, no flag
-  void AppendPrimaryKey(size_t index, std::string* out) const;               // REQUIRES: no key column is NULL
+  void EncodeRow(size_t index, std::string* out) const;         // replaces *out; _seq = _updated = 0, no flag
+  void AppendPrimaryKey(size_t index, std::string* out) const;  // REQUIRES: no key column is NULL
   row::Value ValueAt(size_t ordinal, size_t index) const;
 
  private:

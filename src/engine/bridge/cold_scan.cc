@@ -67,8 +67,8 @@ duckdb::unique_ptr<TableFilter> Carry(const TableFilter& filter, const duckdb::L
 struct Source {
   enum class From : uint8_t { kFile, kConstant, kPlace, kOld };
   From from = From::kConstant;
-  size_t place = 0;          // kFile: in the reader's chunk
-  bool cast = false;         // kFile: the file's type is another one
+  size_t place = 0;   // kFile: in the reader's chunk
+  bool cast = false;  // kFile: the file's type is another one
   duckdb::Value constant = duckdb::Value();
 };
 
@@ -96,7 +96,7 @@ class SegmentScan final : public ColdScan, public std::enable_shared_from_this<S
   duckdb::shared_ptr<duckdb::ParquetReader> reader_;
   row::ProjectionPtr projection_;
   std::vector<Source> sources_;
-  std::vector<size_t> late_;                 // filters (indexes into ScanFilters::entries) that are judged after the cast
+  std::vector<size_t> late_;  // filters (indexes into ScanFilters::entries) that are judged after the cast
   std::optional<SegmentColumns> old_columns_;  // copied by cursors
   std::optional<size_t> place_column_;         // file row numbers in the reader's chunk
   std::vector<size_t> groups_;
@@ -115,20 +115,26 @@ Result<Source> SegmentScan::SourceOf(const ScanColumn& column) {
     case Kind::kStored: {
       const auto& stored = shared_.table->schema()->column(column.ordinal);
       const auto found = FindFileColumn(*reader_, stored.id.value);
-      if (found) return Source{Source::From::kFile, AddFileColumn(*reader_, *found), reader_->columns[*found].type != column.type, duckdb::Value()};
+      if (found)
+        return Source{Source::From::kFile, AddFileColumn(*reader_, *found),
+                      reader_->columns[*found].type != column.type, duckdb::Value()};
       const auto& source = projection_->source(column.ordinal);
       if (source.ordinal >= 0) return SegmentError(record, "column " + stored.name + " is missing in its file");
       return Source{Source::From::kConstant, 0, false, ToEngineValue(stored.type, source.constant)};
     }
     case Kind::kSeq:
-      return SystemSource(storage::kFieldIdSeq, duckdb::Value::BIGINT(static_cast<int64_t>(record.min_seq.value)), column.type);
+      return SystemSource(storage::kFieldIdSeq, duckdb::Value::BIGINT(static_cast<int64_t>(record.min_seq.value)),
+                          column.type);
     case Kind::kUpdated:
-      return SystemSource(storage::kFieldIdUpdated, duckdb::Value::TIMESTAMP(duckdb::timestamp_t(record.min_updated)), column.type);
+      return SystemSource(storage::kFieldIdUpdated, duckdb::Value::TIMESTAMP(duckdb::timestamp_t(record.min_updated)),
+                          column.type);
     case Kind::kDeleted:
-      if (record.deleted_flag_rows == 0) return Source{Source::From::kConstant, 0, false, duckdb::Value::BOOLEAN(false)};
+      if (record.deleted_flag_rows == 0)
+        return Source{Source::From::kConstant, 0, false, duckdb::Value::BOOLEAN(false)};
       return SystemSource(storage::kFieldIdDeleted, duckdb::Value::BOOLEAN(false), column.type);
     case Kind::kVersion:
-      return Source{Source::From::kConstant, 0, false, duckdb::Value::INTEGER(static_cast<int32_t>(record.schema_version.value))};
+      return Source{Source::From::kConstant, 0, false,
+                    duckdb::Value::INTEGER(static_cast<int32_t>(record.schema_version.value))};
     case Kind::kUserId: return Source{Source::From::kConstant, 0, false, OwnerValue(shared_)};
     case Kind::kPlace: return Source{Source::From::kPlace, 0, false, duckdb::Value()};
     case Kind::kOld: return Source{Source::From::kOld, 0, false, duckdb::Value()};
@@ -147,8 +153,9 @@ void SegmentScan::HideDeleted() {
   if (shared_.with_deleted || segment_.record->deleted_flag_rows == 0) return;
   const auto found = FindFileColumn(*reader_, storage::kFieldIdDeleted);
   if (!found) return;
-  PushFilter(AddFileColumn(*reader_, *found),
-             duckdb::make_uniq<duckdb::ConstantFilter>(duckdb::ExpressionType::COMPARE_EQUAL, duckdb::Value::BOOLEAN(false)));
+  PushFilter(
+      AddFileColumn(*reader_, *found),
+      duckdb::make_uniq<duckdb::ConstantFilter>(duckdb::ExpressionType::COMPARE_EQUAL, duckdb::Value::BOOLEAN(false)));
 }
 
 bool SegmentScan::PushFilters(duckdb::ClientContext& context) {
@@ -166,10 +173,12 @@ bool SegmentScan::PushFilters(duckdb::ClientContext& context) {
       late_.push_back(i);
     } else if (!source.cast) {
       PushFilter(source.place, entry.filter->Copy());
-    } else if (entry.filter->filter_type == TableFilterType::OPTIONAL_FILTER || entry.filter->filter_type == TableFilterType::DYNAMIC_FILTER) {
+    } else if (entry.filter->filter_type == TableFilterType::OPTIONAL_FILTER ||
+               entry.filter->filter_type == TableFilterType::DYNAMIC_FILTER) {
       continue;  // may be left out
     } else {
-      const auto& file_type = reader_->columns[reader_->column_ids[duckdb::MultiFileLocalIndex(source.place)].GetId()].type;
+      const auto& file_type =
+          reader_->columns[reader_->column_ids[duckdb::MultiFileLocalIndex(source.place)].GetId()].type;
       if (auto carried = Carry(*entry.filter, file_type)) {
         PushFilter(source.place, std::move(carried));
       } else {
@@ -187,7 +196,9 @@ bool SegmentScan::PrunedByStatistics(size_t group) const {
   for (const auto& [place, filter] : reader_->filters->filters) {
     const size_t column = reader_->column_ids[duckdb::MultiFileLocalIndex(place)].GetId();
     const auto& schema = reader_->root_schema->children[column];
-    if (schema.type.IsNested() || schema.type.IsFloating() || schema.column_index >= metadata.row_groups[group].columns.size()) continue;
+    if (schema.type.IsNested() || schema.type.IsFloating() ||
+        schema.column_index >= metadata.row_groups[group].columns.size())
+      continue;
     const auto stats = schema.Stats(metadata, reader_->parquet_options, group, metadata.row_groups[group].columns);
     if (stats && filter->CheckStatistics(*stats) == duckdb::FilterPropagateResult::FILTER_ALWAYS_FALSE) return true;
   }
@@ -217,7 +228,8 @@ Result<bool> SegmentScan::Prepare(duckdb::ClientContext& context) {
     sources_.push_back(std::move(source));
   }
   if (shared_.needs_old) {
-    ASSIGN_OR_RETURN(auto old_columns, SegmentColumns::Make(*reader_, shared_.table->schemas[record.schema_version.value - 1], record));
+    ASSIGN_OR_RETURN(auto old_columns,
+                     SegmentColumns::Make(*reader_, shared_.table->schemas[record.schema_version.value - 1], record));
     old_columns_.emplace(std::move(old_columns));
   }
   HideDeleted();
@@ -229,14 +241,16 @@ Result<bool> SegmentScan::Prepare(duckdb::ClientContext& context) {
     place_column_ = AddFileColumn(*reader_, reader_->columns.size() - 1);
   }
   const bool bits = segment_.deleted != nullptr && segment_.deleted->count() != 0;
-  if (bits || first_ != 0 || end_ != record.rows) reader_->deletion_filter = duckdb::make_uniq<LiveRows>(segment_.deleted, first_, end_);
+  if (bits || first_ != 0 || end_ != record.rows)
+    reader_->deletion_filter = duckdb::make_uniq<LiveRows>(segment_.deleted, first_, end_);
   ListGroups();
   return !groups_.empty();
 }
 
 class SegmentCursor final : public ColdCursor {
  public:
-  SegmentCursor(duckdb::ClientContext& context, std::shared_ptr<SegmentScan> scan, size_t group) : scan_(std::move(scan)) {
+  SegmentCursor(duckdb::ClientContext& context, std::shared_ptr<SegmentScan> scan, size_t group)
+      : scan_(std::move(scan)) {
     if (scan_->old_columns_) {
       auto copy = SegmentColumns::Make(*scan_->reader_, scan_->projection_->from_schema(), *scan_->segment_.record);
       KALAM_CHECK(copy.ok());
@@ -282,7 +296,8 @@ class SegmentCursor final : public ColdCursor {
         chunk_.data[*scan_->place_column_].ToUnifiedFormat(rows, numbers);
         const auto* from = duckdb::UnifiedVectorFormat::GetData<int64_t>(numbers);
         auto* data = duckdb::FlatVector::GetData<int64_t>(out);
-        const auto segments = static_cast<int64_t>(&scan_->segment_ - scan_->shared_.run.view->ColdOf(scan_->shared_.table->id).segments.data());
+        const auto segments = static_cast<int64_t>(
+            &scan_->segment_ - scan_->shared_.run.view->ColdOf(scan_->shared_.table->id).segments.data());
         for (size_t i = 0; i < rows; ++i) data[i] = segments << 32 | from[numbers.sel->get_index(i)];
         return;
       }
@@ -311,7 +326,8 @@ std::unique_ptr<ColdCursor> SegmentScan::NewCursor(duckdb::ClientContext& contex
 
 }  // namespace
 
-Result<std::shared_ptr<ColdScan>> ColdScan::Open(duckdb::ClientContext& context, ScanShared& shared, const storage::ColdSegment& segment) {
+Result<std::shared_ptr<ColdScan>> ColdScan::Open(duckdb::ClientContext& context, ScanShared& shared,
+                                                 const storage::ColdSegment& segment) {
   auto scan = std::make_shared<SegmentScan>(shared, segment);
   ASSIGN_OR_RETURN(const bool any, scan->Prepare(context));
   if (!any) return std::shared_ptr<ColdScan>();

@@ -1,8 +1,8 @@
 // The cold side of a scan: one segment, read by row groups through DuckDB's Parquet reader, mapped by column id.
 //
-// ColdScan is shared by the threads of a scan (immutable after Open); a ColdCursor is one thread's. First the caller's row range and
-// the deletion bits, inside the reader; then filters that the file's types can carry without a loss; the others, like those on
-// absent columns, after the cast to today's types.
+// ColdScan is shared by the threads of a scan (immutable after Open); a ColdCursor is one thread's. First the caller's
+// row range and the deletion bits, inside the reader; then filters that the file's types can carry without a loss; the
+// others, like those on absent columns, after the cast to today's types.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,8 @@ class ColdScan {
  public:
   virtual ~ColdScan() = default;
   // nullptr: no row can pass the filters. Errors: kStorageUnavailable naming the segment.
-  static Result<std::shared_ptr<ColdScan>> Open(duckdb::ClientContext& context, ScanShared& shared, const storage::ColdSegment& segment);
+  static Result<std::shared_ptr<ColdScan>> Open(duckdb::ClientContext& context, ScanShared& shared,
+                                                const storage::ColdSegment& segment);
   virtual size_t group_count() const = 0;  // those that hold rows of the caller
   virtual std::unique_ptr<ColdCursor> NewCursor(duckdb::ClientContext& context, size_t group) = 0;
 };

@@ -1,4 +1,5 @@
-// Many statements at once: lost races are run again, each sees one state, users never see each other, while tables are flushed.
+// Many statements at once: lost races are run again, each sees one state, users never see each other, while tables are
+// flushed.
 #include <thread>
 
 #include "engine/bridge/bridge_fixture.h"
@@ -12,7 +13,8 @@ using row::TypeKind;
 class ConcurrencyTest : public BridgeFixture {};
 
 TEST_F(ConcurrencyTest, NoIncrementIsLost) {
-  MakeTable("counters", catalog::TableKind::kShared, {Column("id", Type::Of(TypeKind::kInt), true), Column("n", Type::Of(TypeKind::kInt))});
+  MakeTable("counters", catalog::TableKind::kShared,
+            {Column("id", Type::Of(TypeKind::kInt), true), Column("n", Type::Of(TypeKind::kInt))});
   EXPECT_EQ(Sql("INSERT INTO counters SELECT i, 0 FROM range(4) t(i)"), "4");
   Flush("counters");
   constexpr int kThreads = 4, kRounds = 12;
@@ -33,16 +35,19 @@ TEST_F(ConcurrencyTest, NoIncrementIsLost) {
 }
 
 TEST_F(ConcurrencyTest, UsersSeeTheirOwnWhileAllIsMoved) {
-  MakeTable("notes", catalog::TableKind::kUser, {Column("id", Type::Of(TypeKind::kBigInt), true), Column("owner", Type::Of(TypeKind::kText))});
+  MakeTable("notes", catalog::TableKind::kUser,
+            {Column("id", Type::Of(TypeKind::kBigInt), true), Column("owner", Type::Of(TypeKind::kText))});
   std::vector<std::thread> threads;
   for (const auto* who : {&alice_, &bob_}) {
     threads.emplace_back([this, who] {
       for (int i = 1; i <= 15; ++i) {
         const std::string base = std::to_string(i * 100);
-        EXPECT_EQ(SqlAs(*who, "INSERT INTO notes SELECT i + " + base + ", '" + who->name + "' FROM range(20) t(i)"), "20");
+        EXPECT_EQ(SqlAs(*who, "INSERT INTO notes SELECT i + " + base + ", '" + who->name + "' FROM range(20) t(i)"),
+                  "20");
         EXPECT_EQ(SqlAs(*who, "DELETE FROM notes WHERE id = " + base), "1");
-        EXPECT_EQ(SqlAs(*who, "SELECT count(*), min(owner), max(owner), max(_user_id) FROM notes"),
-                  "[\"" + std::to_string(i * 19) + "\",\"" + who->name + "\",\"" + who->name + "\",\"" + who->name + "\"]");
+        EXPECT_EQ(
+            SqlAs(*who, "SELECT count(*), min(owner), max(owner), max(_user_id) FROM notes"),
+            "[\"" + std::to_string(i * 19) + "\",\"" + who->name + "\",\"" + who->name + "\",\"" + who->name + "\"]");
       }
     });
   }

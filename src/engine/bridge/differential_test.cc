@@ -1,4 +1,5 @@
-// Random statements on a table that is flushed and altered meanwhile, for two users, compared row for row with native DuckDB tables.
+// Random statements on a table that is flushed and altered meanwhile, for two users, compared row for row with native
+// DuckDB tables.
 #include <cstdlib>
 
 #include "base/random.h"
@@ -48,8 +49,9 @@ class DifferentialTest : public BridgeFixture {
   std::string RandomRow() {
     const std::string id = std::to_string(next_id_ += 1 + static_cast<int64_t>(random_.Below(3)));
     const auto or_null = [&](const std::string& text) { return OneIn(6) ? std::string("NULL") : text; };
-    return "(" + id + ", " + or_null(Number(40)) + ", " + or_null("'v" + Number(12) + "'") + ", " + or_null(Number(100) + ".25") + ", " +
-           or_null(Number(20)) + ", " + or_null("DATE '2024-01-01' + " + Number(30)) + ")";
+    return "(" + id + ", " + or_null(Number(40)) + ", " + or_null("'v" + Number(12) + "'") + ", " +
+           or_null(Number(100) + ".25") + ", " + or_null(Number(20)) + ", " +
+           or_null("DATE '2024-01-01' + " + Number(30)) + ")";
   }
   std::string Insert() {
     std::string sql = "INSERT INTO t(id, a, b, d, s, dt) VALUES ";
@@ -59,17 +61,39 @@ class DifferentialTest : public BridgeFixture {
   }
   std::string Predicate() {
     const std::vector<std::string> all = {
-        "a = " + Number(40), "a > " + Number(40) + ".5", "a = " + Number(40) + ".5", "a BETWEEN 5 AND " + Number(40), "a IS NULL",
-        "a IN (1, 5, " + Number(40) + ")", "s <> " + Number(20), "s >= 3 AND s < " + Number(20), "b = 'v" + Number(12) + "'", "b LIKE 'v1%'",
-        "b IS NOT NULL AND b > 'v" + Number(12) + "'", "dt >= DATE '2024-01-01' + " + Number(30), "dt < TIMESTAMP '2024-01-" + std::to_string(10 + random_.Below(15)) + " 12:00:00'",
-        "dt = TIMESTAMP '2024-01-10 12:00:00'", "dt = TIMESTAMP '2024-01-10 00:00:00'", "d > " + Number(100), "d IS NULL OR a = 3",
-        "id = " + std::to_string(random_.Below(static_cast<uint64_t>(next_id_) + 1)), "id > " + Number(400) + " AND id <= " + Number(900),
-        "id IN (3, 30, 300, " + Number(500) + ")", "NOT (a > 20)", "coalesce(a, 0) % 3 = 1", "a = s", "id < " + Number(900) + " AND b = 'v3'",
-        has_extra_ ? "e = 'dd'" : "true", has_extra_ ? "e IS NULL" : "false", has_extra_ ? "e <> 'dd' AND e LIKE 'e%'" : "a = 1"};
+        "a = " + Number(40),
+        "a > " + Number(40) + ".5",
+        "a = " + Number(40) + ".5",
+        "a BETWEEN 5 AND " + Number(40),
+        "a IS NULL",
+        "a IN (1, 5, " + Number(40) + ")",
+        "s <> " + Number(20),
+        "s >= 3 AND s < " + Number(20),
+        "b = 'v" + Number(12) + "'",
+        "b LIKE 'v1%'",
+        "b IS NOT NULL AND b > 'v" + Number(12) + "'",
+        "dt >= DATE '2024-01-01' + " + Number(30),
+        "dt < TIMESTAMP '2024-01-" + std::to_string(10 + random_.Below(15)) + " 12:00:00'",
+        "dt = TIMESTAMP '2024-01-10 12:00:00'",
+        "dt = TIMESTAMP '2024-01-10 00:00:00'",
+        "d > " + Number(100),
+        "d IS NULL OR a = 3",
+        "id = " + std::to_string(random_.Below(static_cast<uint64_t>(next_id_) + 1)),
+        "id > " + Number(400) + " AND id <= " + Number(900),
+        "id IN (3, 30, 300, " + Number(500) + ")",
+        "NOT (a > 20)",
+        "coalesce(a, 0) % 3 = 1",
+        "a = s",
+        "id < " + Number(900) + " AND b = 'v3'",
+        has_extra_ ? "e = 'dd'" : "true",
+        has_extra_ ? "e IS NULL" : "false",
+        has_extra_ ? "e <> 'dd' AND e LIKE 'e%'" : "a = 1"};
     return all[random_.Below(all.size())];
   }
   std::string Query() {
-    const std::string where = OneIn(8) ? Predicate() + " OR " + Predicate() : OneIn(3) ? Predicate() + " AND " + Predicate() : Predicate();
+    const std::string where = OneIn(8)   ? Predicate() + " OR " + Predicate()
+                              : OneIn(3) ? Predicate() + " AND " + Predicate()
+                                         : Predicate();
     switch (random_.Below(6)) {
       case 0: return "SELECT count(*), sum(a), min(s), max(b), count(dt), sum(d) FROM t WHERE " + where;
       case 1: return "SELECT b, count(*) FROM t WHERE " + where + " GROUP BY b ORDER BY b";
@@ -129,8 +153,9 @@ class DifferentialTest : public BridgeFixture {
 
 TEST_F(DifferentialTest, RandomStatements) {
   MakeTable("t", catalog::TableKind::kUser,
-            {Column("id", Type::Of(TypeKind::kBigInt), true), Column("a", Type::Of(TypeKind::kInt)), Column("b", Type::Of(TypeKind::kText)),
-             Column("d", Type::Of(TypeKind::kDouble)), Column("s", Type::Of(TypeKind::kSmallInt)), Column("dt", Type::Of(TypeKind::kDate))});
+            {Column("id", Type::Of(TypeKind::kBigInt), true), Column("a", Type::Of(TypeKind::kInt)),
+             Column("b", Type::Of(TypeKind::kText)), Column("d", Type::Of(TypeKind::kDouble)),
+             Column("s", Type::Of(TypeKind::kSmallInt)), Column("dt", Type::Of(TypeKind::kDate))});
   for (int step = 0; step < 700 && !HasFailure(); ++step) {
     const bool alice = OneIn(2);
     const auth::Identity& who = alice ? alice_ : bob_;

@@ -24,11 +24,15 @@ duckdb::vector<duckdb::LogicalType> TypesOf(const row::Schema& schema, size_t fi
 
 struct DmlSink : duckdb::GlobalSinkState {
   DmlSink(duckdb::ClientContext& context, const DmlOperator& op)
-      : run(RunOf(context)), entry(op.entry), rows(op.entry.table()->schema()), checks(context, op.entry.table(), op.constraints) {
+      : run(RunOf(context)),
+        entry(op.entry),
+        rows(op.entry.table()->schema()),
+        checks(context, op.entry.table(), op.constraints) {
     run.writes().SetTable(entry.table());
     const auto& schema = *entry.table()->schema();
     old.Initialize(duckdb::Allocator::Get(context), TypesOf(schema, 0));
-    if (op.returning) returned = duckdb::make_uniq<duckdb::ColumnDataCollection>(context, TypesOf(schema, entry.hidden()));
+    if (op.returning)
+      returned = duckdb::make_uniq<duckdb::ColumnDataCollection>(context, TypesOf(schema, entry.hidden()));
   }
   RunState& run;
   TableEntry& entry;
@@ -88,11 +92,13 @@ struct OldRows {
     const auto& table = *sink.entry.table();
     for (size_t begin = 0, end = 0; begin < rows_.size(); begin = end) {
       const SchemaVersion version = row::RowVersion(rows_[begin]);
-      for (end = begin; end < rows_.size() && row::RowVersion(rows_[end]) == version; ++end) {}
+      for (end = begin; end < rows_.size() && row::RowVersion(rows_[end]) == version; ++end) {
+      }
       auto projection = table.ProjectionFrom(version);
       if (!projection.ok()) Throw(sink.run, std::move(projection).error());
       for (size_t ordinal = 0; ordinal < sink.old.ColumnCount(); ++ordinal) {
-        OrThrow(sink.run, DecodeColumn(**projection, ordinal, std::span(rows_).subspan(begin, end - begin), sink.old.data[ordinal], begin));
+        OrThrow(sink.run, DecodeColumn(**projection, ordinal, std::span(rows_).subspan(begin, end - begin),
+                                       sink.old.data[ordinal], begin));
       }
     }
     sink.old.SetCardinality(rows_.size());
@@ -113,8 +119,10 @@ void EngineChunk(const std::vector<duckdb::Vector*>& full, size_t hidden, size_t
 
 }  // namespace
 
-DmlOperator::DmlOperator(duckdb::PhysicalPlan& plan, duckdb::vector<duckdb::LogicalType> result_types, TableEntry& table_entry, bool returns,
-                         duckdb::vector<duckdb::unique_ptr<duckdb::BoundConstraint>> bound_constraints, duckdb::idx_t estimate)
+DmlOperator::DmlOperator(duckdb::PhysicalPlan& plan, duckdb::vector<duckdb::LogicalType> result_types,
+                         TableEntry& table_entry, bool returns,
+                         duckdb::vector<duckdb::unique_ptr<duckdb::BoundConstraint>> bound_constraints,
+                         duckdb::idx_t estimate)
     : PhysicalOperator(plan, duckdb::PhysicalOperatorType::EXTENSION, std::move(result_types), estimate),
       entry(table_entry),
       returning(returns),
@@ -131,7 +139,8 @@ duckdb::unique_ptr<duckdb::GlobalSourceState> DmlOperator::GetGlobalSourceState(
   return std::move(source);
 }
 
-duckdb::SourceResultType DmlOperator::GetData(duckdb::ExecutionContext&, duckdb::DataChunk& chunk, duckdb::OperatorSourceInput& input) const {
+duckdb::SourceResultType DmlOperator::GetData(duckdb::ExecutionContext&, duckdb::DataChunk& chunk,
+                                              duckdb::OperatorSourceInput& input) const {
   auto& sink = sink_state->Cast<DmlSink>();
   if (!returning) {
     chunk.SetCardinality(1);
@@ -142,7 +151,8 @@ duckdb::SourceResultType DmlOperator::GetData(duckdb::ExecutionContext&, duckdb:
   return chunk.size() == 0 ? duckdb::SourceResultType::FINISHED : duckdb::SourceResultType::HAVE_MORE_OUTPUT;
 }
 
-duckdb::SinkResultType InsertOperator::Sink(duckdb::ExecutionContext& context, duckdb::DataChunk& chunk, duckdb::OperatorSinkInput& input) const {
+duckdb::SinkResultType InsertOperator::Sink(duckdb::ExecutionContext& context, duckdb::DataChunk& chunk,
+                                            duckdb::OperatorSinkInput& input) const {
   auto& sink = input.global_state.Cast<DmlSink>();
   if (context.client.interrupted) throw duckdb::InterruptException();
   duckdb::Vector ids(duckdb::LogicalType::BIGINT, chunk.size());
@@ -165,7 +175,8 @@ duckdb::SinkResultType InsertOperator::Sink(duckdb::ExecutionContext& context, d
   return duckdb::SinkResultType::NEED_MORE_INPUT;
 }
 
-duckdb::SinkResultType UpdateOperator::Sink(duckdb::ExecutionContext& context, duckdb::DataChunk& chunk, duckdb::OperatorSinkInput& input) const {
+duckdb::SinkResultType UpdateOperator::Sink(duckdb::ExecutionContext& context, duckdb::DataChunk& chunk,
+                                            duckdb::OperatorSinkInput& input) const {
   auto& sink = input.global_state.Cast<DmlSink>();
   if (context.client.interrupted) throw duckdb::InterruptException();
   const size_t place_index = row_id_start.IsValid() ? row_id_start.GetIndex() : chunk.ColumnCount() - 2;
@@ -191,7 +202,8 @@ duckdb::SinkResultType UpdateOperator::Sink(duckdb::ExecutionContext& context, d
   OrThrow(sink.run, sink.checks.Check(sink.rows, updated, sink.seen + 1));
   for (size_t i = 0; i < chunk.size(); ++i) {
     sink.rows.EncodeRow(i, &sink.row_bytes);
-    OrThrow(sink.run, sink.run.writes().Update(old_keys[i], old_rows.row(i), old_rows.PlaceOf(sink, i), sink.KeyOf(sink.rows, i), sink.row_bytes));
+    OrThrow(sink.run, sink.run.writes().Update(old_keys[i], old_rows.row(i), old_rows.PlaceOf(sink, i),
+                                               sink.KeyOf(sink.rows, i), sink.row_bytes));
   }
   if (sink.returned) sink.returned->Append(updated);
   sink.count += chunk.size();
@@ -199,7 +211,8 @@ duckdb::SinkResultType UpdateOperator::Sink(duckdb::ExecutionContext& context, d
   return duckdb::SinkResultType::NEED_MORE_INPUT;
 }
 
-duckdb::SinkResultType DeleteOperator::Sink(duckdb::ExecutionContext& context, duckdb::DataChunk& chunk, duckdb::OperatorSinkInput& input) const {
+duckdb::SinkResultType DeleteOperator::Sink(duckdb::ExecutionContext& context, duckdb::DataChunk& chunk,
+                                            duckdb::OperatorSinkInput& input) const {
   auto& sink = input.global_state.Cast<DmlSink>();
   if (context.client.interrupted) throw duckdb::InterruptException();
   const OldRows old_rows(sink, chunk, place_index, old_index);
@@ -210,7 +223,8 @@ duckdb::SinkResultType DeleteOperator::Sink(duckdb::ExecutionContext& context, d
   size_t count = 0;
   for (size_t i = 0; i < chunk.size(); ++i) {
     bool is_new = false;
-    OrThrow(sink.run, sink.run.writes().Delete(sink.KeyOf(sink.rows, i), old_rows.row(i), old_rows.PlaceOf(sink, i), &is_new));
+    OrThrow(sink.run,
+            sink.run.writes().Delete(sink.KeyOf(sink.rows, i), old_rows.row(i), old_rows.PlaceOf(sink, i), &is_new));
     if (is_new) counted.set_index(count++, i);
   }
   if (sink.returned) {

@@ -51,24 +51,29 @@ void UuidFunction(DataChunk& input, ExpressionState& state, Vector& result) {
 void UlidFunction(DataChunk& input, ExpressionState& state, Vector& result) {
   auto& generator = GeneratorsOf(state).ids;
   auto* data = duckdb::FlatVector::GetData<duckdb::string_t>(result);
-  for (size_t i = 0; i < input.size(); ++i) data[i] = duckdb::StringVector::AddString(result, FormatUlid(generator.NextUlid()));
+  for (size_t i = 0; i < input.size(); ++i)
+    data[i] = duckdb::StringVector::AddString(result, FormatUlid(generator.NextUlid()));
 }
 
-void UserFunction(DataChunk&, ExpressionState& state, Vector& result) { result.Reference(duckdb::Value(RunOf(state.GetContext()).identity().name)); }
+void UserFunction(DataChunk&, ExpressionState& state, Vector& result) {
+  result.Reference(duckdb::Value(RunOf(state.GetContext()).identity().name));
+}
 
 void RoleFunction(DataChunk&, ExpressionState& state, Vector& result) {
   result.Reference(duckdb::Value(std::string(auth::RoleName(RunOf(state.GetContext()).identity().role))));
 }
 
 // Both arguments become arrays of the one that has a length.
-duckdb::unique_ptr<duckdb::FunctionData> BindDistance(duckdb::ClientContext&, ScalarFunction& function,
-                                                      duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& arguments) {
+duckdb::unique_ptr<duckdb::FunctionData> BindDistance(
+    duckdb::ClientContext&, ScalarFunction& function,
+    duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& arguments) {
   duckdb::optional_idx size;
   for (const auto& argument : arguments) {
     if (argument->return_type.id() != duckdb::LogicalTypeId::ARRAY) continue;
     const auto length = duckdb::ArrayType::GetSize(argument->return_type);
     if (size.IsValid() && size.GetIndex() != length) {
-      throw duckdb::BinderException("%s: the embeddings have different lengths, %d and %d", function.name, size.GetIndex(), length);
+      throw duckdb::BinderException("%s: the embeddings have different lengths, %d and %d", function.name,
+                                    size.GetIndex(), length);
     }
     size = length;
   }
@@ -103,7 +108,8 @@ void Distance(DataChunk& input, Vector& result, Combine combine) {
 }
 
 void CosineFunction(DataChunk& input, ExpressionState&, Vector& result) {
-  Distance(input, result, [](double dot, double a, double b, double) { return 1.0 - dot / (std::sqrt(a) * std::sqrt(b)); });
+  Distance(input, result,
+           [](double dot, double a, double b, double) { return 1.0 - dot / (std::sqrt(a) * std::sqrt(b)); });
 }
 void L2Function(DataChunk& input, ExpressionState&, Vector& result) {
   Distance(input, result, [](double, double, double, double distance) { return std::sqrt(distance); });
@@ -117,7 +123,8 @@ void Register(duckdb::DatabaseInstance& database, ScalarFunction function) {
   info.schema = DEFAULT_SCHEMA;
   info.internal = true;
   info.on_conflict = duckdb::OnCreateConflict::REPLACE_ON_CONFLICT;
-  duckdb::Catalog::GetSystemCatalog(database).CreateFunction(duckdb::CatalogTransaction::GetSystemTransaction(database), info);
+  duckdb::Catalog::GetSystemCatalog(database).CreateFunction(duckdb::CatalogTransaction::GetSystemTransaction(database),
+                                                             info);
 }
 
 }  // namespace
@@ -132,10 +139,12 @@ void RegisterFunctions(duckdb::DatabaseInstance& database, IdGenerators* generat
   volatile_function("snowflake_id", LogicalType::BIGINT, SnowflakeFunction);
   volatile_function("uuid_v7", LogicalType::UUID, UuidFunction);
   volatile_function("ulid", LogicalType::VARCHAR, UlidFunction);
-  for (const char* name : {"current_user", "user", "session_user"}) volatile_function(name, LogicalType::VARCHAR, UserFunction);
+  for (const char* name : {"current_user", "user", "session_user"})
+    volatile_function(name, LogicalType::VARCHAR, UserFunction);
   volatile_function("current_role", LogicalType::VARCHAR, RoleFunction);
   const auto distance = [&](const char* name, duckdb::scalar_function_t body) {
-    Register(database, ScalarFunction(name, {LogicalType::ANY, LogicalType::ANY}, LogicalType::DOUBLE, std::move(body), BindDistance));
+    Register(database, ScalarFunction(name, {LogicalType::ANY, LogicalType::ANY}, LogicalType::DOUBLE, std::move(body),
+                                      BindDistance));
   };
   distance("cosine_distance", CosineFunction);
   distance("l2_distance", L2Function);

@@ -1,4 +1,5 @@
-// Our scalar functions: SNOWFLAKE_ID(), UUID_V7(), ULID(), CURRENT_USER(), CURRENT_ROLE(), COSINE_DISTANCE, L2_DISTANCE, DOT.
+// Our scalar functions: SNOWFLAKE_ID(), UUID_V7(), ULID(), CURRENT_USER(), CURRENT_ROLE(), COSINE_DISTANCE,
+// L2_DISTANCE, DOT.
 //
 // Generators and session functions are volatile: never folded into a plan.
 #pragma once

@@ -31,7 +31,8 @@ VirtualTable Schemata() {
   table.columns = {{"catalog_name", Text()}, {"schema_name", Text()}, {"schema_owner", Text()}};
   table.admins_only = false;
   table.fill = [](const auth::Identity&, const storage::ReadViewPtr& view, const VirtualTable::Emit& emit) -> Status {
-    for (const auto& ns : view->catalog->Namespaces()) emit({Value::String(kCatalog), Value::String(ns->name), Value::Null()});
+    for (const auto& ns : view->catalog->Namespaces())
+      emit({Value::String(kCatalog), Value::String(ns->name), Value::Null()});
     return {};
   };
   return table;
@@ -56,14 +57,17 @@ VirtualTable Tables() {
   table.name = "tables";
   table.columns = {{"table_catalog", Text()}, {"table_schema", Text()}, {"table_name", Text()}, {"table_type", Text()}};
   table.admins_only = false;
-  table.fill = [](const auth::Identity& caller, const storage::ReadViewPtr& view, const VirtualTable::Emit& emit) -> Status {
+  table.fill = [](const auth::Identity& caller, const storage::ReadViewPtr& view,
+                  const VirtualTable::Emit& emit) -> Status {
     for (const auto& found : view->catalog->Tables("")) {
       if (!CanRead(caller, *found)) continue;
-      emit({Value::String(kCatalog), Value::String(found->namespace_name), Value::String(found->name), Value::String("BASE TABLE")});
+      emit({Value::String(kCatalog), Value::String(found->namespace_name), Value::String(found->name),
+            Value::String("BASE TABLE")});
     }
     for (const auto& found : view->catalog->Views("")) {
       if (!MayReadAllOf(caller, *view->catalog, *found)) continue;
-      emit({Value::String(kCatalog), Value::String(found->namespace_name), Value::String(found->name), Value::String("VIEW")});
+      emit({Value::String(kCatalog), Value::String(found->namespace_name), Value::String(found->name),
+            Value::String("VIEW")});
     }
     return {};
   };
@@ -77,8 +81,9 @@ void EmitColumns(const catalog::Table& table, const VirtualTable::Emit& emit) {
     const Type& type = column.type;
     const bool bounded = type.kind() == TypeKind::kText && type.length() != 0;
     const bool decimal = type.kind() == TypeKind::kDecimal;
-    emit({Value::String(kCatalog), Value::String(table.namespace_name), Value::String(table.name), Value::String(column.name), Value::Int(++ordinal),
-          TextOrNull(column.write_default), Value::String(column.nullable ? "YES" : "NO"), Value::String(type.ToSql()),
+    emit({Value::String(kCatalog), Value::String(table.namespace_name), Value::String(table.name),
+          Value::String(column.name), Value::Int(++ordinal), TextOrNull(column.write_default),
+          Value::String(column.nullable ? "YES" : "NO"), Value::String(type.ToSql()),
           bounded ? Value::Int(type.length()) : Value::Null(), decimal ? Value::Int(type.width()) : Value::Null(),
           decimal ? Value::Int(type.scale()) : Value::Null()});
   }
@@ -88,12 +93,14 @@ VirtualTable Columns() {
   VirtualTable table;
   table.schema_name = kSchema;
   table.name = "columns";
-  table.columns = {{"table_catalog", Text()},   {"table_schema", Text()}, {"table_name", Text()},
-                   {"column_name", Text()},     {"ordinal_position", Integer()}, {"column_default", Text()},
-                   {"is_nullable", Text()},     {"data_type", Text()},    {"character_maximum_length", Integer()},
-                   {"numeric_precision", Integer()}, {"numeric_scale", Integer()}};
+  table.columns = {
+      {"table_catalog", Text()},        {"table_schema", Text()},        {"table_name", Text()},
+      {"column_name", Text()},          {"ordinal_position", Integer()}, {"column_default", Text()},
+      {"is_nullable", Text()},          {"data_type", Text()},           {"character_maximum_length", Integer()},
+      {"numeric_precision", Integer()}, {"numeric_scale", Integer()}};
   table.admins_only = false;
-  table.fill = [](const auth::Identity& caller, const storage::ReadViewPtr& view, const VirtualTable::Emit& emit) -> Status {
+  table.fill = [](const auth::Identity& caller, const storage::ReadViewPtr& view,
+                  const VirtualTable::Emit& emit) -> Status {
     for (const auto& found : view->catalog->Tables("")) {
       if (CanRead(caller, *found)) EmitColumns(*found, emit);
     }

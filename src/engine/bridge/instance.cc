@@ -39,10 +39,12 @@ std::string Quoted(const std::string& text) { return "'" + duckdb::StringUtil::R
 
 Status LockDown(duckdb::Connection& connection, const InstanceOptions& options) {
   std::string directories;
-  for (const auto& directory : options.allowed_directories) directories += (directories.empty() ? "" : ", ") + Quoted(directory);
+  for (const auto& directory : options.allowed_directories)
+    directories += (directories.empty() ? "" : ", ") + Quoted(directory);
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL TimeZone = 'UTC'"));
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL enable_external_file_cache = false"));
-  if (!directories.empty()) RETURN_IF_ERROR(Execute(connection, "SET GLOBAL allowed_directories = [" + directories + "]"));
+  if (!directories.empty())
+    RETURN_IF_ERROR(Execute(connection, "SET GLOBAL allowed_directories = [" + directories + "]"));
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL autoinstall_known_extensions = false"));
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL autoload_known_extensions = false"));
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL enable_external_access = false"));
@@ -51,10 +53,12 @@ Status LockDown(duckdb::Connection& connection, const InstanceOptions& options) 
 
 }  // namespace
 
-Result<std::unique_ptr<Instance>> Instance::Open(const InstanceOptions& options, BridgeServices* services, Metrics* metrics) {
-  if (duckdb::DuckDB::LibraryVersion() != duckdb::string(kLibraryVersion) || duckdb::DuckDB::SourceID() != duckdb::string(kSourceId)) {
-    return Failure(std::string("the library is ") + duckdb::DuckDB::LibraryVersion() + " " + duckdb::DuckDB::SourceID() + ", but must be " +
-                   kLibraryVersion + " " + kSourceId);
+Result<std::unique_ptr<Instance>> Instance::Open(const InstanceOptions& options, BridgeServices* services,
+                                                 Metrics* metrics) {
+  if (duckdb::DuckDB::LibraryVersion() != duckdb::string(kLibraryVersion) ||
+      duckdb::DuckDB::SourceID() != duckdb::string(kSourceId)) {
+    return Failure(std::string("the library is ") + duckdb::DuckDB::LibraryVersion() + " " +
+                   duckdb::DuckDB::SourceID() + ", but must be " + kLibraryVersion + " " + kSourceId);
   }
   std::unique_ptr<Instance> instance(new Instance(services));
   try {
@@ -77,14 +81,13 @@ Result<std::unique_ptr<Instance>> Instance::Open(const InstanceOptions& options,
     return Failure(duckdb::ErrorData(error).Message());
   }
   if (metrics != nullptr) {
-    instance->lent_gauge_ = metrics->AddGauge("kalamdb_engine_connections", "Connections of the SQL engine that run a statement.");
+    instance->lent_gauge_ =
+        metrics->AddGauge("kalamdb_engine_connections", "Connections of the SQL engine that run a statement.");
   }
   return instance;
 }
 
-Instance::~Instance() {
-  idle_.clear();
-}
+Instance::~Instance() { idle_.clear(); }
 
 std::unique_ptr<duckdb::Connection> Instance::NewConnection() {
   auto connection = std::make_unique<duckdb::Connection>(*database_);

@@ -1,6 +1,8 @@
-// The one DuckDB instance of the server: opened in memory, locked down, with our catalog attached, and a bounded pool of connections.
+// The one DuckDB instance of the server: opened in memory, locked down, with our catalog attached, and a bounded pool
+// of connections.
 //
-// Thread-safe. Files are out of reach for SQL but the directories given; replacement scans are off, settings are locked.
+// Thread-safe. Files are out of reach for SQL but the directories given; replacement scans are off, settings are
+// locked.
 #pragma once
 
 #include <condition_variable>
@@ -28,7 +30,8 @@ struct InstanceOptions {
 class Instance {
  public:
   // Errors: kInternal where the library is not the one this was built for, or does not open.
-  static Result<std::unique_ptr<Instance>> Open(const InstanceOptions& options, BridgeServices* services, Metrics* metrics);
+  static Result<std::unique_ptr<Instance>> Open(const InstanceOptions& options, BridgeServices* services,
+                                                Metrics* metrics);
   ~Instance();
 
   // A connection for one run; given back by the destructor.

@@ -50,7 +50,8 @@ std::string_view Text(const UnifiedVectorFormat& format, size_t at) {
 }
 
 // REQUIRES: not NULL, a type of one slot. False: a type for the general way.
-bool AppendScalar(const LogicalType& type, const UnifiedVectorFormat& format, size_t at, row::BytesForm bytes_form, std::string* out) {
+bool AppendScalar(const LogicalType& type, const UnifiedVectorFormat& format, size_t at, row::BytesForm bytes_form,
+                  std::string* out) {
   const auto get = [&]<typename T>(T) { return UnifiedVectorFormat::GetData<T>(format)[at]; };
   switch (type.id()) {
     case LogicalTypeId::BOOLEAN: out->append(get(bool()) ? "true" : "false"); return true;
@@ -145,10 +146,12 @@ void AppendEngineValue(const duckdb::Value& value, row::BytesForm bytes_form, st
   duckdb::Vector one(value);
   UnifiedVectorFormat format;
   one.ToUnifiedFormat(1, format);
-  if (!AppendScalar(type, format, format.sel->get_index(0), bytes_form, out)) row::AppendJsonString(value.ToString(), out);
+  if (!AppendScalar(type, format, format.sel->get_index(0), bytes_form, out))
+    row::AppendJsonString(value.ToString(), out);
 }
 
-JsonWriter::JsonWriter(const duckdb::vector<duckdb::string>& names, RowForm form, char separator, row::BytesForm bytes_form)
+JsonWriter::JsonWriter(const duckdb::vector<duckdb::string>& names, RowForm form, char separator,
+                       row::BytesForm bytes_form)
     : form_(form), separator_(separator), bytes_form_(bytes_form) {
   for (size_t i = 0; i < names.size(); ++i) {
     std::string key = i == 0 ? "" : ",";

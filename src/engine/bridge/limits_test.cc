@@ -1,4 +1,5 @@
-// What a statement may not do or see: files, settings, other people's tables, more time, more memory; and what it is told about itself.
+// What a statement may not do or see: files, settings, other people's tables, more time, more memory; and what it is
+// told about itself.
 #include <thread>
 
 #include "engine/bridge/bridge_fixture.h"
@@ -12,7 +13,9 @@ using row::TypeKind;
 class LimitsTest : public BridgeFixture {
  protected:
   catalog::TablePtr MakeShared(const std::string& name, catalog::AccessLevel level) {
-    const auto table = MakeTable(name, catalog::TableKind::kShared, {Column("id", Type::Of(TypeKind::kBigInt), true), Column("v", Type::Of(TypeKind::kText))});
+    const auto table =
+        MakeTable(name, catalog::TableKind::kShared,
+                  {Column("id", Type::Of(TypeKind::kBigInt), true), Column("v", Type::Of(TypeKind::kText))});
     catalog::AlterAction set;
     set.kind = catalog::AlterAction::Kind::kSetOptions;
     set.options = {{"ACCESS_LEVEL", std::string(catalog::AccessLevelName(level))}};
@@ -63,17 +66,20 @@ TEST_F(LimitsTest, OneNeedsTheRight) {
   EXPECT_EQ(Sql("SELECT * FROM hiden").find("hidden"), std::string::npos);
   EXPECT_EQ(Sql("INSERT INTO hidden VALUES (1, 'a')").substr(0, 15), "TABLE_NOT_FOUND");
   EXPECT_EQ(Sql("SELECT table_name FROM information_schema.tables ORDER BY 1"), "[\"open\"]\n[\"read\"]");
-  EXPECT_EQ(Sql("SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_name = 'open' ORDER BY ordinal_position"),
+  EXPECT_EQ(Sql("SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_name = 'open' "
+                "ORDER BY ordinal_position"),
             "[\"id\",\"BIGINT\",\"NO\"]\n[\"v\",\"TEXT\",\"YES\"]");
   EXPECT_EQ(Sql("SELECT * FROM system.users"), "UNSUPPORTED: system.users is not offered yet");
 }
 
 TEST_F(LimitsTest, NothingOfTheHost) {
   for (const char* sql :
-       {"SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "SELECT * FROM duckdb_settings()", "SELECT * FROM duckdb_tables",
-        "COPY (SELECT 1) TO '/tmp/x.csv'", "SET memory_limit = '10GB'", "ATTACH ':memory:' AS m", "CREATE TABLE memory.main.x AS SELECT 1",
-        "SELECT current_setting('threads')", "PRAGMA database_list", "INSTALL httpfs", "SELECT * FROM pragma_database_list()", "CHECKPOINT",
-        "SELECT * FROM glob('/*')", "SELECT * FROM query('SELECT * FROM duckdb_secrets()')", "EXPORT DATABASE '/tmp/x'"}) {
+       {"SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "SELECT * FROM duckdb_settings()",
+        "SELECT * FROM duckdb_tables", "COPY (SELECT 1) TO '/tmp/x.csv'", "SET memory_limit = '10GB'",
+        "ATTACH ':memory:' AS m", "CREATE TABLE memory.main.x AS SELECT 1", "SELECT current_setting('threads')",
+        "PRAGMA database_list", "INSTALL httpfs", "SELECT * FROM pragma_database_list()", "CHECKPOINT",
+        "SELECT * FROM glob('/*')", "SELECT * FROM query('SELECT * FROM duckdb_secrets()')",
+        "EXPORT DATABASE '/tmp/x'"}) {
     const std::string answer = Sql(sql);
     EXPECT_NE(answer.find(": "), std::string::npos) << sql << " -> " << answer;
   }
@@ -81,7 +87,8 @@ TEST_F(LimitsTest, NothingOfTheHost) {
 }
 
 TEST_F(LimitsTest, MemoryIsBounded) {
-  const std::string answer = Sql("SELECT list(i || 'some text that is long enough to need room') FROM range(4000000) t(i)");
+  const std::string answer =
+      Sql("SELECT list(i || 'some text that is long enough to need room') FROM range(4000000) t(i)");
   EXPECT_EQ(answer.substr(0, 9), "TOO_LARGE") << answer.substr(0, 200);
   EXPECT_EQ(Sql("SELECT 1"), "[1]");
 }
@@ -135,13 +142,15 @@ TEST_F(LimitsTest, DefaultsChecksAndHiddenKeys) {
   ulid.write_default = "ulid()";
   auto at = Column("made_at", Type::Of(TypeKind::kTimestamp));
   at.write_default = "now()";
-  MakeTable("log", catalog::TableKind::kShared, {Column("n", Type::Of(TypeKind::kInt)), made, ulid, at}, {{"small", "\"#1\" < 10"}}, {{"n"}});
+  MakeTable("log", catalog::TableKind::kShared, {Column("n", Type::Of(TypeKind::kInt)), made, ulid, at},
+            {{"small", "\"#1\" < 10"}}, {{"n"}});
   const auto table = Find("log");
   const std::string check = table->checks.empty() ? "" : table->checks[0].expression.text;
   EXPECT_EQ(Sql("INSERT INTO log(n) VALUES (1), (NULL)"), "2") << check;
   EXPECT_EQ(Sql("INSERT INTO log(n) SELECT i FROM range(5, 20) t(i)").substr(0, 22), "CHECK_VIOLATION: row 6") << check;
   EXPECT_EQ(SqlAs(bob_, "INSERT INTO log VALUES (3, 'x', 'y', NULL) RETURNING n, made"), "[3,\"x\"]");
-  EXPECT_EQ(Sql("SELECT n, made, length(u)::INT, made_at > '2024-01-01' FROM log ORDER BY _id"), "[1,\"alice\",26,true]\n[null,\"alice\",26,true]\n[3,\"x\",1,null]");
+  EXPECT_EQ(Sql("SELECT n, made, length(u)::INT, made_at > '2024-01-01' FROM log ORDER BY _id"),
+            "[1,\"alice\",26,true]\n[null,\"alice\",26,true]\n[3,\"x\",1,null]");
   EXPECT_EQ(Sql("UPDATE log SET n = 20 WHERE n = 3").substr(0, 15), "CHECK_VIOLATION");
   EXPECT_EQ(Sql("UPDATE log SET made = DEFAULT WHERE n = 3 RETURNING made"), "[\"alice\"]");
   EXPECT_EQ(Sql("SELECT count(DISTINCT _id), typeof(any_value(_id)) FROM log"), "[\"3\",\"BIGINT\"]");
@@ -166,10 +175,12 @@ TEST_F(LimitsTest, StreamsEndByTime) {
 }
 
 TEST_F(LimitsTest, EmbeddingDistances) {
-  MakeTable("items", catalog::TableKind::kShared, {Column("id", Type::Of(TypeKind::kInt), true), Column("e", Type::Embedding(2))});
+  MakeTable("items", catalog::TableKind::kShared,
+            {Column("id", Type::Of(TypeKind::kInt), true), Column("e", Type::Embedding(2))});
   EXPECT_EQ(Sql("INSERT INTO items VALUES (1, [1, 0]), (2, [0, 2]), (3, NULL)"), "3");
-  EXPECT_EQ(Sql("SELECT id, L2_DISTANCE(e, [0, 0]), DOT(e, [1, 1]), COSINE_DISTANCE(e, [1.0, 0]) FROM items ORDER BY id"),
-            "[1,1,1,0]\n[2,2,2,1]\n[3,null,null,null]");
+  EXPECT_EQ(
+      Sql("SELECT id, L2_DISTANCE(e, [0, 0]), DOT(e, [1, 1]), COSINE_DISTANCE(e, [1.0, 0]) FROM items ORDER BY id"),
+      "[1,1,1,0]\n[2,2,2,1]\n[3,null,null,null]");
   EXPECT_EQ(Sql("SELECT id FROM items WHERE e IS NOT NULL ORDER BY l2_distance(e, [0, 3]) LIMIT 1"), "[2]");
 }
 

@@ -30,18 +30,21 @@ PendingWrites::Pending& PendingWrites::At(const std::string& key) {
 
 Error PendingWrites::Duplicate(const Pending& pending) const {
   std::string message = "row " + std::to_string(pending.row_number) + ": a row with " +
-                        row::DescribeKey(*table_->schema(), row::PrimaryKeyOf(pending.key)) + " is in " + table_->QualifiedName() + " already";
+                        row::DescribeKey(*table_->schema(), row::PrimaryKeyOf(pending.key)) + " is in " +
+                        table_->QualifiedName() + " already";
   return Error{ErrorCode::kUniqueViolation, std::move(message)};
 }
 
 Error PendingWrites::Twice(const std::string& key) const {
-  return Error{ErrorCode::kCardinalityViolation, "the statement changes the row of " + table_->QualifiedName() + " with " +
-                                                     row::DescribeKey(*table_->schema(), row::PrimaryKeyOf(key)) + " twice"};
+  return Error{ErrorCode::kCardinalityViolation,
+               "the statement changes the row of " + table_->QualifiedName() + " with " +
+                   row::DescribeKey(*table_->schema(), row::PrimaryKeyOf(key)) + " twice"};
 }
 
 Status PendingWrites::CheckLimit() const {
   if (rows_changed_ <= run_.services.transaction_rows) return {};
-  return Error{ErrorCode::kTooLarge, "the statement changes more than " + std::to_string(run_.services.transaction_rows) +
+  return Error{ErrorCode::kTooLarge, "the statement changes more than " +
+                                         std::to_string(run_.services.transaction_rows) +
                                          " rows (limits.transaction_rows)"}
       .WithHint("change them in several statements, by ranges of the key");
 }
@@ -59,8 +62,9 @@ Status PendingWrites::Insert(std::string key, std::string row, bool fresh_key, b
     Pending again;
     again.key = std::move(key);
     again.row_number = rows_seen_;
-    return Error{ErrorCode::kUniqueViolation, "row " + std::to_string(rows_seen_) + ": another row of the statement has " +
-                                                  row::DescribeKey(*table_->schema(), row::PrimaryKeyOf(again.key)) + " too"};
+    return Error{ErrorCode::kUniqueViolation,
+                 "row " + std::to_string(rows_seen_) + ": another row of the statement has " +
+                     row::DescribeKey(*table_->schema(), row::PrimaryKeyOf(again.key)) + " too"};
   }
   Pending& pending = At(key);
   pending.new_row = std::move(row);
@@ -80,8 +84,8 @@ Status PendingWrites::StartBulk() {
   return {};
 }
 
-Status PendingWrites::Update(const std::string& old_key, std::string_view old_row, const storage::Place& place, std::string new_key,
-                             std::string new_row) {
+Status PendingWrites::Update(const std::string& old_key, std::string_view old_row, const storage::Place& place,
+                             std::string new_key, std::string new_row) {
   ++rows_seen_;
   ++rows_changed_;
   RETURN_IF_ERROR(CheckLimit());
@@ -119,7 +123,8 @@ Status PendingWrites::Update(const std::string& old_key, std::string_view old_ro
   return {};
 }
 
-Status PendingWrites::Delete(const std::string& key, std::string_view old_row, const storage::Place& place, bool* counted) {
+Status PendingWrites::Delete(const std::string& key, std::string_view old_row, const storage::Place& place,
+                             bool* counted) {
   *counted = false;
   Pending& pending = At(key);
   if (!pending.old_row.empty()) {
@@ -139,9 +144,8 @@ Status PendingWrites::Delete(const std::string& key, std::string_view old_row, c
 Status PendingWrites::Observe(Pending& pending) {
   if (pending.fresh) return {};
   storage::FoundRow found;
-  ASSIGN_OR_RETURN(const auto outcome,
-                   storage::FindRow(*run_.view, run_.services.database->store(), run_.services.format, pending.key,
-                                    kv::ReadTier::kAll, &found));
+  ASSIGN_OR_RETURN(const auto outcome, storage::FindRow(*run_.view, run_.services.database->store(),
+                                                        run_.services.format, pending.key, kv::ReadTier::kAll, &found));
   KALAM_CHECK(outcome == storage::ReadOutcome::kDone);
   if (found.place.kind != storage::Place::Kind::kNone && !found.deleted) return Duplicate(pending);
   pending.place = found.place;

@@ -1,7 +1,8 @@
-// The changes of one DML statement to one table, gathered by its sinks (all actions of a MERGE share them) before anything is
-// committed: each key at most once, judged on the final state.
+// The changes of one DML statement to one table, gathered by its sinks (all actions of a MERGE share them) before
+// anything is committed: each key at most once, judged on the final state.
 //
-// One thread at a time (sinks are not parallel). A row is counted from 1 in the order in which the statement produced it.
+// One thread at a time (sinks are not parallel). A row is counted from 1 in the order in which the statement produced
+// it.
 #pragma once
 
 #include <memory>
@@ -30,25 +31,28 @@ class PendingWrites {
   const catalog::TablePtr& table() const { return table_; }
   UserId user() const { return user_; }
 
-  // A new row. `fresh_key`: the server made the key just now. Above storage::kBulkRows rows go to segments if `may_bulk`.
-  // Errors: kUniqueViolation (twice in the statement, or with what is there: then at Finish), kTooLarge (key).
+  // A new row. `fresh_key`: the server made the key just now. Above storage::kBulkRows rows go to segments if
+  // `may_bulk`. Errors: kUniqueViolation (twice in the statement, or with what is there: then at Finish), kTooLarge
+  // (key).
   Status Insert(std::string key, std::string row, bool fresh_key, bool may_bulk);
   // Errors of both: kCardinalityViolation where the row was changed before, kTooLarge above limits.transaction_rows.
-  Status Update(const std::string& old_key, std::string_view old_row, const storage::Place& place, std::string new_key, std::string new_row);
+  Status Update(const std::string& old_key, std::string_view old_row, const storage::Place& place, std::string new_key,
+                std::string new_row);
   // *counted: false where the row is deleted already (a DELETE that joins meets it twice).
   Status Delete(const std::string& key, std::string_view old_row, const storage::Place& place, bool* counted);
 
-  // Makes the commit: looks up keys that must be free, pairs deletes with inserts. Errors: kUniqueViolation naming row and key.
+  // Makes the commit: looks up keys that must be free, pairs deletes with inserts. Errors: kUniqueViolation naming row
+  // and key.
   Result<storage::CommitRequest> Finish(storage::Durability durability);
   bool empty() const { return changes_.empty() && bulk_ == nullptr; }
 
  private:
   struct Pending {
     std::string key;
-    std::string new_row;               // empty: gone
-    std::string old_row;               // of a row that is there now; empty: none
-    storage::Place place;              // of old_row
-    bool inserted = false;             // a row came (INSERT, or an UPDATE that moved its key here)
+    std::string new_row;    // empty: gone
+    std::string old_row;    // of a row that is there now; empty: none
+    storage::Place place;   // of old_row
+    bool inserted = false;  // a row came (INSERT, or an UPDATE that moved its key here)
     bool fresh = false;
     uint64_t row_number = 0;
   };

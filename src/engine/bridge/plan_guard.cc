@@ -13,13 +13,26 @@
 namespace kalamdb::engine {
 namespace {
 
-constexpr std::array<std::string_view, 8> kScans = {"kalam_scan", "kalam_virtual_scan", "range",  "generate_series",
-                                                    "unnest",     "repeat",             "summary", "repeat_row"};
-constexpr std::array<std::string_view, 7> kFileScans = {"read_parquet", "parquet_scan", "read_csv", "read_csv_auto", "read_json", "read_json_auto", "glob"};
-constexpr std::array<std::string_view, 16> kForbiddenFunctions = {
-    "getenv",       "getvariable",     "current_setting",  "nextval",      "currval",   "txid_current",  "current_query",
-    "write_log",    "read_text",       "read_blob",        "parse_duckdb_log_message", "json_execute_serialized_sql",
-    "current_database", "current_schemas", "in_search_path", "current_connection_id"};
+constexpr std::array<std::string_view, 8> kScans = {
+    "kalam_scan", "kalam_virtual_scan", "range", "generate_series", "unnest", "repeat", "summary", "repeat_row"};
+constexpr std::array<std::string_view, 7> kFileScans = {"read_parquet", "parquet_scan",   "read_csv", "read_csv_auto",
+                                                        "read_json",    "read_json_auto", "glob"};
+constexpr std::array<std::string_view, 16> kForbiddenFunctions = {"getenv",
+                                                                  "getvariable",
+                                                                  "current_setting",
+                                                                  "nextval",
+                                                                  "currval",
+                                                                  "txid_current",
+                                                                  "current_query",
+                                                                  "write_log",
+                                                                  "read_text",
+                                                                  "read_blob",
+                                                                  "parse_duckdb_log_message",
+                                                                  "json_execute_serialized_sql",
+                                                                  "current_database",
+                                                                  "current_schemas",
+                                                                  "in_search_path",
+                                                                  "current_connection_id"};
 
 template <size_t n>
 bool Contains(const std::array<std::string_view, n>& names, std::string_view name) {
@@ -77,7 +90,9 @@ class Guard final : public duckdb::LogicalOperatorVisitor {
     if (Contains(kScans, name) || (run_.allow_files && Contains(kFileScans, name))) return;
     throw duckdb::CatalogException("Table Function with name %s does not exist!", get.function.name);
   }
-  [[noreturn]] static void Refuse(const char* what) { throw duckdb::PermissionException("%s is not allowed here", what); }
+  [[noreturn]] static void Refuse(const char* what) {
+    throw duckdb::PermissionException("%s is not allowed here", what);
+  }
 
   const RunState& run_;
 };

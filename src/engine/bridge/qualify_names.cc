@@ -37,7 +37,8 @@ class Qualifier {
     if (expression->GetExpressionClass() == duckdb::ExpressionClass::SUBQUERY) {
       Node(*expression->Cast<duckdb::SubqueryExpression>().subquery->node);
     }
-    duckdb::ParsedExpressionIterator::EnumerateChildren(*expression, [&](duckdb::unique_ptr<ParsedExpression>& child) { Expression(child); });
+    duckdb::ParsedExpressionIterator::EnumerateChildren(
+        *expression, [&](duckdb::unique_ptr<ParsedExpression>& child) { Expression(child); });
   }
   void Expressions(duckdb::vector<duckdb::unique_ptr<ParsedExpression>>& list) {
     for (auto& expression : list) Expression(expression);
@@ -65,7 +66,8 @@ void Qualifier::SelectNode(duckdb::SelectNode& node) {
 
 void Qualifier::Node(QueryNode& node) {
   Ctes(node.cte_map);
-  duckdb::ParsedExpressionIterator::EnumerateQueryNodeModifiers(node, [&](duckdb::unique_ptr<ParsedExpression>& child) { Expression(child); });
+  duckdb::ParsedExpressionIterator::EnumerateQueryNodeModifiers(
+      node, [&](duckdb::unique_ptr<ParsedExpression>& child) { Expression(child); });
   switch (node.type) {
     case duckdb::QueryNodeType::SELECT_NODE: return SelectNode(node.Cast<duckdb::SelectNode>());
     case duckdb::QueryNodeType::SET_OPERATION_NODE: {

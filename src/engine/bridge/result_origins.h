@@ -1,4 +1,5 @@
-// Which columns of a result are columns of a table as they are, found by tracing the bound plan: for the flags of a reply's schema.
+// Which columns of a result are columns of a table as they are, found by tracing the bound plan: for the flags of a
+// reply's schema.
 #pragma once
 
 #include <vector>

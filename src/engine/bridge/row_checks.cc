@@ -33,8 +33,8 @@ RowChecks::RowChecks(duckdb::ClientContext& context, catalog::TablePtr table,
 }
 
 // Keeps in *error the violation of the first row before *worst.
-Status RowChecks::CheckColumn(const RowEncoder& rows, size_t ordinal, size_t count, size_t* worst, std::optional<Error>* error,
-                              uint64_t first_row) const {
+Status RowChecks::CheckColumn(const RowEncoder& rows, size_t ordinal, size_t count, size_t* worst,
+                              std::optional<Error>* error, uint64_t first_row) const {
   const auto& column = table_->schema()->column(ordinal);
   const bool required = !column.nullable || column.IsKey();
   const uint32_t limit = column.type.kind() == row::TypeKind::kText ? column.type.length() : 0;
@@ -42,15 +42,15 @@ Status RowChecks::CheckColumn(const RowEncoder& rows, size_t ordinal, size_t cou
     if (rows.IsNull(ordinal, i)) {
       if (!required) continue;
       *worst = i;
-      *error = Error{ErrorCode::kNotNullViolation, RowName(first_row + i) + "column " + column.name + " of " + table_->QualifiedName() +
-                                                       " is NOT NULL, but the value is NULL"};
+      *error = Error{ErrorCode::kNotNullViolation, RowName(first_row + i) + "column " + column.name + " of " +
+                                                       table_->QualifiedName() + " is NOT NULL, but the value is NULL"};
     } else if (limit != 0 && rows.Bytes(ordinal, i).size() > limit) {
       const size_t characters = CountCharacters(rows.Bytes(ordinal, i));
       if (characters <= limit) continue;
       *worst = i;
       *error = Error{ErrorCode::kTypeMismatch, RowName(first_row + i) + "the value of column " + column.name + " has " +
-                                                   std::to_string(characters) + " characters, VARCHAR(" + std::to_string(limit) +
-                                                   ") holds " + std::to_string(limit)};
+                                                   std::to_string(characters) + " characters, VARCHAR(" +
+                                                   std::to_string(limit) + ") holds " + std::to_string(limit)};
     }
   }
   return {};
@@ -59,7 +59,8 @@ Status RowChecks::CheckColumn(const RowEncoder& rows, size_t ordinal, size_t cou
 Status RowChecks::Check(const RowEncoder& rows, duckdb::DataChunk& chunk, uint64_t first_row) {
   size_t worst = chunk.size();
   std::optional<Error> error;
-  for (const size_t ordinal : to_check_) RETURN_IF_ERROR(CheckColumn(rows, ordinal, chunk.size(), &worst, &error, first_row));
+  for (const size_t ordinal : to_check_)
+    RETURN_IF_ERROR(CheckColumn(rows, ordinal, chunk.size(), &worst, &error, first_row));
   for (size_t c = 0; c < checks_.size(); ++c) {
     duckdb::Vector result(duckdb::LogicalType::INTEGER);
     checks_[c]->ExecuteExpression(chunk, result);
@@ -71,7 +72,8 @@ Status RowChecks::Check(const RowEncoder& rows, duckdb::DataChunk& chunk, uint64
       if (!format.validity.RowIsValid(at) || values[at] != 0) continue;
       const auto& check = table_->checks[c];
       worst = i;
-      error = Error{ErrorCode::kCheckViolation, RowName(first_row + i) + "CHECK " + check.name + " of " + table_->QualifiedName() +
+      error = Error{ErrorCode::kCheckViolation, RowName(first_row + i) + "CHECK " + check.name + " of " +
+                                                    table_->QualifiedName() +
                                                     " does not hold: " + check.expression.ToText(*table_->schema())};
     }
   }

@@ -1,4 +1,5 @@
-// What a row must satisfy before it is written: NOT NULL, lengths, CHECKs. The first row in order that does not is named.
+// What a row must satisfy before it is written: NOT NULL, lengths, CHECKs. The first row in order that does not is
+// named.
 //
 // One thread's.
 #pragma once
@@ -20,12 +21,14 @@ class RowChecks {
   RowChecks(duckdb::ClientContext& context, catalog::TablePtr table,
             const duckdb::vector<duckdb::unique_ptr<duckdb::BoundConstraint>>& constraints);
 
-  // `rows` holds the batch (loaded); `chunk` the same rows with the engine's columns. The first row is number `first_row` (from 1).
-  // Errors: kNotNullViolation, kTypeMismatch, kCheckViolation; those of evaluating a CHECK are thrown.
+  // `rows` holds the batch (loaded); `chunk` the same rows with the engine's columns. The first row is number
+  // `first_row` (from 1). Errors: kNotNullViolation, kTypeMismatch, kCheckViolation; those of evaluating a CHECK are
+  // thrown.
   Status Check(const RowEncoder& rows, duckdb::DataChunk& chunk, uint64_t first_row);
 
  private:
-  Status CheckColumn(const RowEncoder& rows, size_t ordinal, size_t count, size_t* worst, std::optional<Error>* error, uint64_t first_row) const;
+  Status CheckColumn(const RowEncoder& rows, size_t ordinal, size_t count, size_t* worst, std::optional<Error>* error,
+                     uint64_t first_row) const;
 
   const catalog::TablePtr table_;
   std::vector<duckdb::unique_ptr<duckdb::ExpressionExecutor>> checks_;

@@ -7,7 +7,8 @@
 
 namespace kalamdb::engine {
 
-RunState::RunState(BridgeServices* bridge_services, storage::ReadViewPtr read_view, const ExecuteContext& execute_context)
+RunState::RunState(BridgeServices* bridge_services, storage::ReadViewPtr read_view,
+                   const ExecuteContext& execute_context)
     : services(*bridge_services), view(std::move(read_view)), context(execute_context) {}
 
 RunState::~RunState() {
@@ -35,7 +36,8 @@ PendingWrites& RunState::writes() {
 
 RunState& RunOf(duckdb::ClientContext& context) {
   auto session = context.registered_state->Get<SessionState>(kSessionKey);
-  if (!session || session->run == nullptr) throw duckdb::PermissionException("no statement is running on this connection");
+  if (!session || session->run == nullptr)
+    throw duckdb::PermissionException("no statement is running on this connection");
   return *session->run;
 }
 

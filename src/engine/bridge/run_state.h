@@ -1,7 +1,8 @@
-// Everything one run of a statement shares between binder, scans and sinks: its view, who asks, its catalog entries, its changes.
+// Everything one run of a statement shares between binder, scans and sinks: its view, who asks, its catalog entries,
+// its changes.
 //
-// A RunState is made by the query runner, hung into the connection's SessionState for the run, and outlives every plan made in it.
-// Scans read it from several threads; what changes is atomic or behind its mutex.
+// A RunState is made by the query runner, hung into the connection's SessionState for the run, and outlives every plan
+// made in it. Scans read it from several threads; what changes is atomic or behind its mutex.
 #pragma once
 
 #include <atomic>
@@ -36,20 +37,21 @@ inline constexpr const char* kSessionKey = "kalam_session";
 // What the bridge needs from the rest of the server; one for each engine, constant after opening.
 struct BridgeServices {
   storage::Database* database = nullptr;
-  ParquetFormat* parquet = nullptr;          // what scans read with
+  ParquetFormat* parquet = nullptr;           // what scans read with
   storage::ColdFileFormat* format = nullptr;  // the same object, as storage sees it
   const Clock* clock = nullptr;
   IdGenerators* ids = nullptr;
   std::deque<VirtualTable> virtual_tables;  // filled before serving; entries refer to them
   uint64_t transaction_rows = 100'000;
-  Counter rows_read_hot, rows_read_cold;     // kalamdb_rows_read_total{tier}
-  Counter segments_read, segments_pruned;    // kalamdb_segments_total{result}
-  Counter groups_read, groups_pruned;        // kalamdb_row_groups_total{result}
+  Counter rows_read_hot, rows_read_cold;   // kalamdb_rows_read_total{tier}
+  Counter segments_read, segments_pruned;  // kalamdb_segments_total{result}
+  Counter groups_read, groups_pruned;      // kalamdb_row_groups_total{result}
 };
 
 // For EXPLAIN ANALYZE and metrics.
 struct ScanCounters {
-  std::atomic<uint64_t> segments_read{0}, segments_pruned{0}, groups_read{0}, groups_pruned{0}, hot_rows{0}, cold_rows{0};
+  std::atomic<uint64_t> segments_read{0}, segments_pruned{0}, groups_read{0}, groups_pruned{0}, hot_rows{0},
+      cold_rows{0};
 };
 
 class RunState {
@@ -64,9 +66,9 @@ class RunState {
   const ExecuteContext& context;
   ScanCounters counters;
   std::vector<ResultOrigin> origins;  // of the result's columns; set while planning
-  bool allow_files = false;       // COPY by an admin: reads and writes files
-  bool is_insert = false;         // the statement is an INSERT, though its plan may be a MERGE
-  bool binding_only = false;      // Bind(): nothing may be executed
+  bool allow_files = false;           // COPY by an admin: reads and writes files
+  bool is_insert = false;             // the statement is an INSERT, though its plan may be a MERGE
+  bool binding_only = false;          // Bind(): nothing may be executed
 
   const auth::Identity& identity() const { return context.identity; }
 

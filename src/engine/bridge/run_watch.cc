@@ -54,7 +54,8 @@ void RunWatch::Run() {
 }
 
 Error ErrorOf(RunWatch::Reason reason) {
-  if (reason == RunWatch::Reason::kTimeout) return Error{ErrorCode::kTimeout, "the statement ran longer than its time limit"};
+  if (reason == RunWatch::Reason::kTimeout)
+    return Error{ErrorCode::kTimeout, "the statement ran longer than its time limit"};
   return Error{ErrorCode::kCancelled, "the statement was cancelled"};
 }
 

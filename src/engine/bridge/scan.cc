@@ -59,7 +59,8 @@ void ListSegments(ScanShared& shared) {
       const auto [first, end] = storage::RowsOfUser(record, shared.user);
       pruned = first == end;
     }
-    pruned = pruned || (segment.deleted != nullptr && segment.deleted->count() >= record.rows) || PrunedByHeader(shared, record);
+    pruned = pruned || (segment.deleted != nullptr && segment.deleted->count() >= record.rows) ||
+             PrunedByHeader(shared, record);
     if (pruned) {
       ++shared.run.counters.segments_pruned;
     } else {
@@ -68,7 +69,8 @@ void ListSegments(ScanShared& shared) {
   }
 }
 
-duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitScan(duckdb::ClientContext& context, duckdb::TableFunctionInitInput& input) {
+duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitScan(duckdb::ClientContext& context,
+                                                              duckdb::TableFunctionInitInput& input) {
   const TableEntry& entry = input.bind_data->Cast<ScanBindData>().entry;
   RunState& run = RunOf(context);
   auto shared = duckdb::make_uniq<ScanShared>(run, entry.table());
@@ -79,7 +81,8 @@ duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitScan(duckdb::ClientCont
     shared->with_deleted = shared->with_deleted || id == kColumnDeleted;
   }
   if (shared->needs_old) shared->with_deleted = false;  // what is deleted is never changed
-  if (input.CanRemoveFilterColumns()) shared->projection.assign(input.projection_ids.begin(), input.projection_ids.end());
+  if (input.CanRemoveFilterColumns())
+    shared->projection.assign(input.projection_ids.begin(), input.projection_ids.end());
   shared->filters = input.filters;
   shared->bounds = BoundsOf(*shared->table, shared->user, shared->columns, shared->filters);
   shared->expire_before = ExpiryOf(run, *shared->table);
@@ -89,7 +92,8 @@ duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitScan(duckdb::ClientCont
   return std::move(shared);
 }
 
-duckdb::unique_ptr<duckdb::LocalTableFunctionState> InitLocal(duckdb::ExecutionContext& context, duckdb::TableFunctionInitInput&,
+duckdb::unique_ptr<duckdb::LocalTableFunctionState> InitLocal(duckdb::ExecutionContext& context,
+                                                              duckdb::TableFunctionInitInput&,
                                                               duckdb::GlobalTableFunctionState* shared) {
   return duckdb::make_uniq<ScanLocal>(context.client, shared->Cast<ScanShared>());
 }
@@ -105,7 +109,8 @@ bool TakeHot(duckdb::ClientContext& context, ScanShared& shared, HotMorsel* mors
     options.upper = shared.bounds.upper;
     options.include_deleted = shared.with_deleted;
     options.expire_before = shared.expire_before;
-    shared.hot = storage::NewHotCursor(shared.run.view, &shared.run.services.database->store(), std::move(options), false);
+    shared.hot =
+        storage::NewHotCursor(shared.run.view, &shared.run.services.database->store(), std::move(options), false);
   }
   const size_t limit = shared.hot_morsels++ == 0 ? STANDARD_VECTOR_SIZE : kMorselRows;
   auto buffer = duckdb::make_buffer<RowBytesBuffer>();
@@ -193,7 +198,8 @@ void Scan(duckdb::ClientContext& context, duckdb::TableFunctionInput& input, duc
 }
 
 duckdb::OperatorPartitionData PartitionData(duckdb::ClientContext&, duckdb::TableFunctionGetPartitionInput& input) {
-  if (input.partition_info.RequiresPartitionColumns()) throw duckdb::NotImplementedException("a scan has no partition columns");
+  if (input.partition_info.RequiresPartitionColumns())
+    throw duckdb::NotImplementedException("a scan has no partition columns");
   return duckdb::OperatorPartitionData(input.local_state->Cast<ScanLocal>().batch_index);
 }
 
@@ -204,7 +210,8 @@ duckdb::BindInfo ScanBindInfo(const duckdb::optional_ptr<duckdb::FunctionData> b
 }
 
 // An estimate for join orders: the segments' rows and a handful of hot ones.
-duckdb::unique_ptr<duckdb::NodeStatistics> Cardinality(duckdb::ClientContext& context, const duckdb::FunctionData* bind_data) {
+duckdb::unique_ptr<duckdb::NodeStatistics> Cardinality(duckdb::ClientContext& context,
+                                                       const duckdb::FunctionData* bind_data) {
   const TableEntry& entry = bind_data->Cast<ScanBindData>().entry;
   uint64_t rows = 1'000;
   for (const auto& segment : RunOf(context).view->ColdOf(entry.table()->id).segments) rows += segment.record->rows;
@@ -234,7 +241,8 @@ void ForEachVersion(ScanShared& shared, std::span<const std::string_view> rows, 
 
 void FillConstant(const duckdb::Value& value, duckdb::Vector& out) { out.Reference(value); }
 
-void DecodeInto(ScanShared& shared, HotMorsel& morsel, const ScanColumn& column, std::span<const std::string_view> rows, duckdb::Vector& out) {
+void DecodeInto(ScanShared& shared, HotMorsel& morsel, const ScanColumn& column, std::span<const std::string_view> rows,
+                duckdb::Vector& out) {
   using Kind = ScanColumn::Kind;
   switch (column.kind) {
     case Kind::kStored:
@@ -242,7 +250,8 @@ void DecodeInto(ScanShared& shared, HotMorsel& morsel, const ScanColumn& column,
         Status decoded = DecodeColumn(projection, column.ordinal, rows.subspan(begin, end - begin), out, begin);
         if (!decoded.ok()) Throw(shared.run, std::move(decoded).error());
       });
-      if (column.type.InternalType() == duckdb::PhysicalType::VARCHAR) duckdb::StringVector::AddBuffer(out, morsel.buffer);
+      if (column.type.InternalType() == duckdb::PhysicalType::VARCHAR)
+        duckdb::StringVector::AddBuffer(out, morsel.buffer);
       return;
     case Kind::kSeq: {
       auto* data = duckdb::FlatVector::GetData<int64_t>(out);
@@ -268,7 +277,8 @@ void DecodeInto(ScanShared& shared, HotMorsel& morsel, const ScanColumn& column,
     case Kind::kPlace: return FillConstant(duckdb::Value::BIGINT(kHotPlace), out);
     case Kind::kOld: {
       auto* data = duckdb::FlatVector::GetData<duckdb::string_t>(out);
-      for (size_t i = 0; i < rows.size(); ++i) data[i] = duckdb::string_t(rows[i].data(), static_cast<uint32_t>(rows[i].size()));
+      for (size_t i = 0; i < rows.size(); ++i)
+        data[i] = duckdb::string_t(rows[i].data(), static_cast<uint32_t>(rows[i].size()));
       duckdb::StringVector::AddBuffer(out, morsel.buffer);
       return;
     }
@@ -279,7 +289,8 @@ void DecodeInto(ScanShared& shared, HotMorsel& morsel, const ScanColumn& column,
 }  // namespace
 
 duckdb::Value OwnerValue(const ScanShared& shared) {
-  return shared.table->IsPerUser() ? duckdb::Value(shared.run.identity().name) : duckdb::Value(duckdb::LogicalType::VARCHAR);
+  return shared.table->IsPerUser() ? duckdb::Value(shared.run.identity().name)
+                                   : duckdb::Value(duckdb::LogicalType::VARCHAR);
 }
 
 ScanLocal::ScanLocal(duckdb::ClientContext& context, ScanShared& shared) : filters(context, shared.filters) {

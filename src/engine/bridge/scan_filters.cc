@@ -85,7 +85,8 @@ ScanFilters::ScanFilters(duckdb::ClientContext& context, duckdb::optional_ptr<du
   }
 }
 
-void ScanFilters::Apply(size_t index, duckdb::Vector& vector, size_t rows, duckdb::SelectionVector& sel, size_t& count) {
+void ScanFilters::Apply(size_t index, duckdb::Vector& vector, size_t rows, duckdb::SelectionVector& sel,
+                        size_t& count) {
   Entry& entry = entries_[index];
   duckdb::UnifiedVectorFormat format;
   vector.ToUnifiedFormat(rows, format);
@@ -106,7 +107,8 @@ KeyBounds BoundsOf(const catalog::Table& table, UserId user, const std::vector<S
   for (const uint16_t ordinal : schema.key_ordinals()) {
     ValueBounds bounds;
     for (const auto& [index, filter] : filters->filters) {
-      if (columns[index].kind == ScanColumn::Kind::kStored && columns[index].ordinal == ordinal) Narrow(*filter, &bounds);
+      if (columns[index].kind == ScanColumn::Kind::kStored && columns[index].ordinal == ordinal)
+        Narrow(*filter, &bounds);
     }
     const row::Type& type = schema.column(ordinal).type;
     const auto key_of = [&](const duckdb::Value& value) {
@@ -128,8 +130,10 @@ IntegerBounds IntegerBoundsOf(const TableFilter& filter) {
   ValueBounds bounds;
   Narrow(filter, &bounds);
   IntegerBounds result;
-  if (bounds.low && bounds.low->type().InternalType() == duckdb::PhysicalType::INT64) result.low = bounds.low->GetValueUnsafe<int64_t>();
-  if (bounds.high && bounds.high->type().InternalType() == duckdb::PhysicalType::INT64) result.high = bounds.high->GetValueUnsafe<int64_t>();
+  if (bounds.low && bounds.low->type().InternalType() == duckdb::PhysicalType::INT64)
+    result.low = bounds.low->GetValueUnsafe<int64_t>();
+  if (bounds.high && bounds.high->type().InternalType() == duckdb::PhysicalType::INT64)
+    result.high = bounds.high->GetValueUnsafe<int64_t>();
   return result;
 }
 

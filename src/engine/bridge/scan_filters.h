@@ -1,7 +1,8 @@
-// Filters that the planner pushed into a scan: judged on vectors, and read as bounds on the key and on sequence and time.
+// Filters that the planner pushed into a scan: judged on vectors, and read as bounds on the key and on sequence and
+// time.
 //
-// ScanFilters is one thread's. Filters are keyed by index into the scan's columns. All of them are applied (only optional ones may
-// be left out); the bounds derived from them only save work.
+// ScanFilters is one thread's. Filters are keyed by index into the scan's columns. All of them are applied (only
+// optional ones may be left out); the bounds derived from them only save work.
 #pragma once
 
 #include <optional>
@@ -34,7 +35,8 @@ class ScanFilters {
   const std::vector<Entry>& entries() const { return entries_; }
   bool empty() const { return entries_.empty(); }
 
-  // Keeps in `sel` (`count` of them; an unset selection = the first `count`) those for which entry `index` holds on `vector`.
+  // Keeps in `sel` (`count` of them; an unset selection = the first `count`) those for which entry `index` holds on
+  // `vector`.
   void Apply(size_t index, duckdb::Vector& vector, size_t rows, duckdb::SelectionVector& sel, size_t& count);
 
  private:

@@ -17,7 +17,7 @@ namespace kalamdb::engine {
 
 class ColdScan;
 
-inline constexpr size_t kMorselRows = 10'240;        // hot rows in one piece; the first is one vector, for LIMIT
+inline constexpr size_t kMorselRows = 10'240;  // hot rows in one piece; the first is one vector, for LIMIT
 inline constexpr size_t kMorselBytes = 4u << 20;
 
 // Hot rows taken from the cursor, not decoded yet.
@@ -73,7 +73,8 @@ class ScanLocal final : public duckdb::LocalTableFunctionState {
   size_t batch_index = 0;
 };
 
-// Decodes and judges the next vector of the morsel into local.chunk. Returns the rows kept (0: all fell out, or the morsel is done).
+// Decodes and judges the next vector of the morsel into local.chunk. Returns the rows kept (0: all fell out, or the
+// morsel is done).
 size_t ScanHot(ScanShared& shared, ScanLocal& local);
 
 }  // namespace kalamdb::engine

@@ -17,8 +17,9 @@ bool IsVirtualSchema(const std::string& folded) { return folded == "system" || f
 
 // Tables of docs/sql.md, Catalog: those this server does not have yet are not simply unknown.
 bool IsSpecified(const std::string& schema, const std::string& name) {
-  static const std::set<std::string> kNames = {"namespaces", "tables",   "columns",  "schemas", "users", "storages",    "jobs",      "live_queries",
-                                               "segments",   "settings", "limits",   "stats",   "cache_stats", "audit_log", "transactions"};
+  static const std::set<std::string> kNames = {"namespaces", "tables", "columns",      "schemas",   "users",
+                                               "storages",   "jobs",   "live_queries", "segments",  "settings",
+                                               "limits",     "stats",  "cache_stats",  "audit_log", "transactions"};
   return schema == "system" && kNames.count(name) != 0;
 }
 
@@ -47,12 +48,14 @@ duckdb::CatalogEntry* SchemaEntry::FindVirtual(const std::string& folded) {
   for (const auto& table : run_.services.virtual_tables) {
     if (table.schema_name != name || table.name != folded) continue;
     if (table.admins_only && !run_.identity().IsAdmin()) {
-      run_.Fail(Error{ErrorCode::kPermissionDenied, name + "." + folded + " may be read by the roles dba and system only"});
+      run_.Fail(
+          Error{ErrorCode::kPermissionDenied, name + "." + folded + " may be read by the roles dba and system only"});
       throw duckdb::PermissionException("%s.%s may be read by the roles dba and system only", name, folded);
     }
     return (entries_[folded] = MakeVirtualEntry(catalog, *this, table)).get();
   }
-  if (IsSpecified(name, folded)) Throw(run_, Error{ErrorCode::kUnsupported, "system." + folded + " is not offered yet"});
+  if (IsSpecified(name, folded))
+    Throw(run_, Error{ErrorCode::kUnsupported, "system." + folded + " is not offered yet"});
   return nullptr;
 }
 
@@ -70,13 +73,15 @@ duckdb::CatalogEntry* SchemaEntry::FindTable(const std::string& table_name) {
   return (entries_[folded] = MakeTableEntry(catalog, *this, table)).get();
 }
 
-duckdb::optional_ptr<duckdb::CatalogEntry> SchemaEntry::LookupEntry(duckdb::CatalogTransaction, const duckdb::EntryLookupInfo& lookup) {
+duckdb::optional_ptr<duckdb::CatalogEntry> SchemaEntry::LookupEntry(duckdb::CatalogTransaction,
+                                                                    const duckdb::EntryLookupInfo& lookup) {
   const auto type = lookup.GetCatalogType();
   if (type != duckdb::CatalogType::TABLE_ENTRY && type != duckdb::CatalogType::VIEW_ENTRY) return nullptr;
   return FindTable(lookup.GetEntryName());
 }
 
-void SchemaEntry::Scan(duckdb::ClientContext&, duckdb::CatalogType type, const std::function<void(duckdb::CatalogEntry&)>& callback) {
+void SchemaEntry::Scan(duckdb::ClientContext&, duckdb::CatalogType type,
+                       const std::function<void(duckdb::CatalogEntry&)>& callback) {
   Scan(type, callback);
 }
 
@@ -93,14 +98,18 @@ void SchemaEntry::Scan(duckdb::CatalogType type, const std::function<void(duckdb
 }
 
 using EntryPtr = duckdb::optional_ptr<duckdb::CatalogEntry>;
-EntryPtr SchemaEntry::CreateIndex(duckdb::CatalogTransaction, duckdb::CreateIndexInfo&, duckdb::TableCatalogEntry&) { RefuseDdl(); }
+EntryPtr SchemaEntry::CreateIndex(duckdb::CatalogTransaction, duckdb::CreateIndexInfo&, duckdb::TableCatalogEntry&) {
+  RefuseDdl();
+}
 EntryPtr SchemaEntry::CreateFunction(duckdb::CatalogTransaction, duckdb::CreateFunctionInfo&) { RefuseDdl(); }
 EntryPtr SchemaEntry::CreateTable(duckdb::CatalogTransaction, duckdb::BoundCreateTableInfo&) { RefuseDdl(); }
 EntryPtr SchemaEntry::CreateView(duckdb::CatalogTransaction, duckdb::CreateViewInfo&) { RefuseDdl(); }
 EntryPtr SchemaEntry::CreateSequence(duckdb::CatalogTransaction, duckdb::CreateSequenceInfo&) { RefuseDdl(); }
 EntryPtr SchemaEntry::CreateTableFunction(duckdb::CatalogTransaction, duckdb::CreateTableFunctionInfo&) { RefuseDdl(); }
 EntryPtr SchemaEntry::CreateCopyFunction(duckdb::CatalogTransaction, duckdb::CreateCopyFunctionInfo&) { RefuseDdl(); }
-EntryPtr SchemaEntry::CreatePragmaFunction(duckdb::CatalogTransaction, duckdb::CreatePragmaFunctionInfo&) { RefuseDdl(); }
+EntryPtr SchemaEntry::CreatePragmaFunction(duckdb::CatalogTransaction, duckdb::CreatePragmaFunctionInfo&) {
+  RefuseDdl();
+}
 EntryPtr SchemaEntry::CreateCollation(duckdb::CatalogTransaction, duckdb::CreateCollationInfo&) { RefuseDdl(); }
 EntryPtr SchemaEntry::CreateType(duckdb::CatalogTransaction, duckdb::CreateTypeInfo&) { RefuseDdl(); }
 void SchemaEntry::DropEntry(duckdb::ClientContext&, duckdb::DropInfo&) { RefuseDdl(); }

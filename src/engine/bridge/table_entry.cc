@@ -23,7 +23,8 @@ bool HasHidden(const row::Schema& schema) { return schema.size() > 0 && schema.c
 
 }  // namespace
 
-std::unique_ptr<duckdb::CatalogEntry> MakeTableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema, catalog::TablePtr table) {
+std::unique_ptr<duckdb::CatalogEntry> MakeTableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema,
+                                                     catalog::TablePtr table) {
   duckdb::CreateTableInfo info(schema, table->name);
   const row::Schema& columns = *table->schema();
   duckdb::vector<duckdb::string> key;
@@ -43,11 +44,14 @@ std::unique_ptr<duckdb::CatalogEntry> MakeTableEntry(duckdb::Catalog& catalog, d
   return std::make_unique<TableEntry>(catalog, schema, info, std::move(table));
 }
 
-TableEntry::TableEntry(duckdb::Catalog& own_catalog, duckdb::SchemaCatalogEntry& own_schema, duckdb::CreateTableInfo& info,
-                       catalog::TablePtr table)
-    : TableCatalogEntry(own_catalog, own_schema, info), table_(std::move(table)), hidden_(HasHidden(*table_->schema()) ? 1 : 0) {}
+TableEntry::TableEntry(duckdb::Catalog& own_catalog, duckdb::SchemaCatalogEntry& own_schema,
+                       duckdb::CreateTableInfo& info, catalog::TablePtr table)
+    : TableCatalogEntry(own_catalog, own_schema, info),
+      table_(std::move(table)),
+      hidden_(HasHidden(*table_->schema()) ? 1 : 0) {}
 
-duckdb::TableFunction TableEntry::GetScanFunction(duckdb::ClientContext&, duckdb::unique_ptr<duckdb::FunctionData>& bind_data) {
+duckdb::TableFunction TableEntry::GetScanFunction(duckdb::ClientContext&,
+                                                  duckdb::unique_ptr<duckdb::FunctionData>& bind_data) {
   bind_data = duckdb::make_uniq<ScanBindData>(*this);
   return MakeScanFunction();
 }
@@ -65,8 +69,8 @@ duckdb::TableStorageInfo TableEntry::GetStorageInfo(duckdb::ClientContext&) {
 }
 
 // The sink has the old row whole, so neither CHECK nor RETURNING nor a changed key needs more columns than are set.
-void TableEntry::BindUpdateConstraints(duckdb::Binder&, duckdb::LogicalGet&, duckdb::LogicalProjection&, duckdb::LogicalUpdate& update,
-                                       duckdb::ClientContext&) {
+void TableEntry::BindUpdateConstraints(duckdb::Binder&, duckdb::LogicalGet&, duckdb::LogicalProjection&,
+                                       duckdb::LogicalUpdate& update, duckdb::ClientContext&) {
   update.update_is_del_and_insert = false;
 }
 

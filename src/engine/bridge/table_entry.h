@@ -1,7 +1,8 @@
-// A table as DuckDB sees it in one run: columns, defaults, constraints, virtual columns, and the scan over hot and cold rows.
+// A table as DuckDB sees it in one run: columns, defaults, constraints, virtual columns, and the scan over hot and cold
+// rows.
 //
-// The engine's column i is schema column ordinal_of(i): a hidden `_id` is not among them, but a virtual column like the system
-// columns. Belongs to a SchemaEntry. Nothing here depends on the user.
+// The engine's column i is schema column ordinal_of(i): a hidden `_id` is not among them, but a virtual column like the
+// system columns. Belongs to a SchemaEntry. Nothing here depends on the user.
 #pragma once
 
 #include <memory>
@@ -27,18 +28,22 @@ inline constexpr int64_t kHotPlace = -1;
 
 class TableEntry final : public duckdb::TableCatalogEntry {
  public:
-  TableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema, duckdb::CreateTableInfo& info, catalog::TablePtr table);
+  TableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema, duckdb::CreateTableInfo& info,
+             catalog::TablePtr table);
 
   const catalog::TablePtr& table() const { return table_; }
   size_t ordinal_of(size_t engine_column) const { return engine_column + hidden_; }
   size_t hidden() const { return hidden_; }  // 1 where the schema begins with the hidden `_id`, else 0
 
-  duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext&, duckdb::column_t) override { return nullptr; }
-  duckdb::TableFunction GetScanFunction(duckdb::ClientContext& context, duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
+  duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext&, duckdb::column_t) override {
+    return nullptr;
+  }
+  duckdb::TableFunction GetScanFunction(duckdb::ClientContext& context,
+                                        duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
   using TableCatalogEntry::GetScanFunction;
   duckdb::TableStorageInfo GetStorageInfo(duckdb::ClientContext&) override;
-  void BindUpdateConstraints(duckdb::Binder&, duckdb::LogicalGet&, duckdb::LogicalProjection&, duckdb::LogicalUpdate& update,
-                             duckdb::ClientContext&) override;
+  void BindUpdateConstraints(duckdb::Binder&, duckdb::LogicalGet&, duckdb::LogicalProjection&,
+                             duckdb::LogicalUpdate& update, duckdb::ClientContext&) override;
   duckdb::virtual_column_map_t GetVirtualColumns() const override;
   duckdb::vector<duckdb::column_t> GetRowIdColumns() const override;
 
@@ -48,6 +53,7 @@ class TableEntry final : public duckdb::TableCatalogEntry {
 };
 
 // Errors (thrown as engine exceptions): a stored default or CHECK that no longer parses.
-std::unique_ptr<duckdb::CatalogEntry> MakeTableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema, catalog::TablePtr table);
+std::unique_ptr<duckdb::CatalogEntry> MakeTableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema,
+                                                     catalog::TablePtr table);
 
 }  // namespace kalamdb::engine

@@ -18,7 +18,8 @@ bool Updates(const duckdb::LogicalMergeInto& merge) {
 
 // True once it is done. A DISTINCT ON that the statement itself holds stands below the engine's own.
 bool TakeOutDistinct(duckdb::unique_ptr<duckdb::LogicalOperator>& node) {
-  if (node->type == duckdb::LogicalOperatorType::LOGICAL_DISTINCT && node->Cast<duckdb::LogicalDistinct>().distinct_type == duckdb::DistinctType::DISTINCT_ON) {
+  if (node->type == duckdb::LogicalOperatorType::LOGICAL_DISTINCT &&
+      node->Cast<duckdb::LogicalDistinct>().distinct_type == duckdb::DistinctType::DISTINCT_ON) {
     node = std::move(node->children[0]);
     return true;
   }
@@ -32,7 +33,8 @@ bool TakeOutDistinct(duckdb::unique_ptr<duckdb::LogicalOperator>& node) {
 
 void KeepEveryRowOfAnUpsert(duckdb::LogicalOperator& plan) {
   for (auto& child : plan.children) KeepEveryRowOfAnUpsert(*child);
-  if (plan.type != duckdb::LogicalOperatorType::LOGICAL_MERGE_INTO || !Updates(plan.Cast<duckdb::LogicalMergeInto>())) return;
+  if (plan.type != duckdb::LogicalOperatorType::LOGICAL_MERGE_INTO || !Updates(plan.Cast<duckdb::LogicalMergeInto>()))
+    return;
   TakeOutDistinct(plan.children[0]);
 }
 

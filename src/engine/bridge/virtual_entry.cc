@@ -20,14 +20,18 @@ struct VirtualBindData final : duckdb::TableFunctionData {
 
 class VirtualEntry final : public duckdb::TableCatalogEntry {
  public:
-  VirtualEntry(duckdb::Catalog& own_catalog, duckdb::SchemaCatalogEntry& own_schema, duckdb::CreateTableInfo& info, const VirtualTable& table)
+  VirtualEntry(duckdb::Catalog& own_catalog, duckdb::SchemaCatalogEntry& own_schema, duckdb::CreateTableInfo& info,
+               const VirtualTable& table)
       : TableCatalogEntry(own_catalog, own_schema, info), table_(table) {}
 
   const VirtualTable& table() const { return table_; }
-  duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext&, duckdb::column_t) override { return nullptr; }
+  duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext&, duckdb::column_t) override {
+    return nullptr;
+  }
   duckdb::TableStorageInfo GetStorageInfo(duckdb::ClientContext&) override { return {}; }
   using TableCatalogEntry::GetScanFunction;
-  duckdb::TableFunction GetScanFunction(duckdb::ClientContext&, duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
+  duckdb::TableFunction GetScanFunction(duckdb::ClientContext&,
+                                        duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
 
  private:
   const VirtualTable& table_;
@@ -39,12 +43,14 @@ struct VirtualScan final : duckdb::GlobalTableFunctionState {
   size_t next = 0;
 };
 
-duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitVirtual(duckdb::ClientContext& context, duckdb::TableFunctionInitInput& input) {
+duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitVirtual(duckdb::ClientContext& context,
+                                                                 duckdb::TableFunctionInitInput& input) {
   const VirtualTable& table = input.bind_data->Cast<VirtualBindData>().entry.table();
   RunState& run = RunOf(context);
   auto state = duckdb::make_uniq<VirtualScan>();
   state->column_ids.assign(input.column_ids.begin(), input.column_ids.end());
-  Status filled = table.fill(run.identity(), run.view, [&](std::vector<row::Value> values) { state->rows.push_back(std::move(values)); });
+  Status filled = table.fill(run.identity(), run.view,
+                             [&](std::vector<row::Value> values) { state->rows.push_back(std::move(values)); });
   if (!filled.ok()) Throw(run, std::move(filled).error());
   return std::move(state);
 }
@@ -72,7 +78,8 @@ duckdb::BindInfo VirtualBindInfo(const duckdb::optional_ptr<duckdb::FunctionData
   return info;
 }
 
-duckdb::TableFunction VirtualEntry::GetScanFunction(duckdb::ClientContext&, duckdb::unique_ptr<duckdb::FunctionData>& bind_data) {
+duckdb::TableFunction VirtualEntry::GetScanFunction(duckdb::ClientContext&,
+                                                    duckdb::unique_ptr<duckdb::FunctionData>& bind_data) {
   bind_data = duckdb::make_uniq<VirtualBindData>(*this);
   duckdb::TableFunction function("kalam_virtual_scan", {}, ScanVirtual, nullptr, InitVirtual);
   function.projection_pushdown = true;
@@ -82,9 +89,11 @@ duckdb::TableFunction VirtualEntry::GetScanFunction(duckdb::ClientContext&, duck
 
 }  // namespace
 
-std::unique_ptr<duckdb::CatalogEntry> MakeVirtualEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema, const VirtualTable& table) {
+std::unique_ptr<duckdb::CatalogEntry> MakeVirtualEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema,
+                                                       const VirtualTable& table) {
   duckdb::CreateTableInfo info(schema, table.name);
-  for (const auto& [name, type] : table.columns) info.columns.AddColumn(duckdb::ColumnDefinition(name, ToEngineType(type)));
+  for (const auto& [name, type] : table.columns)
+    info.columns.AddColumn(duckdb::ColumnDefinition(name, ToEngineType(type)));
   return std::make_unique<VirtualEntry>(catalog, schema, info, table);
 }
 

@@ -150,7 +150,8 @@ void FastPath::OnCommit(const std::shared_ptr<Pending>& pending, storage::Commit
       pending->completion(Finish(*pending->plan, *pending->statement, pending->sink, pending->write, outcome.seq));
       return;
     case storage::CommitOutcome::Kind::kFailed:
-      if (outcome.error.code == ErrorCode::kRateLimited) break;  // the queue is full: a thread that may wait for room takes it
+      if (outcome.error.code == ErrorCode::kRateLimited)
+        break;  // the queue is full: a thread that may wait for room takes it
       pending->completion(std::move(outcome.error));
       return;
     case storage::CommitOutcome::Kind::kMoved:

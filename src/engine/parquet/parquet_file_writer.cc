@@ -22,7 +22,8 @@ bool HasServerKeys(const row::Schema& schema) {
   if (schema.key_ordinals().size() != 1) return false;
   const auto& key = schema.column(schema.key_ordinals()[0]);
   std::string text = key.write_default;
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return key.hidden || text.starts_with("snowflake_id") || text.starts_with("uuid_v7") || text.starts_with("ulid");
 }
 
@@ -61,7 +62,7 @@ class ParquetFileWriter final : public storage::ColdFileWriter {
   std::unique_ptr<duckdb::ParquetWriter> writer_;
   duckdb::unique_ptr<duckdb::ColumnDataCollection> group_;
   duckdb::DataChunk chunk_;
-  std::string bytes_;                 // the rows of the vector at hand
+  std::string bytes_;  // the rows of the vector at hand
   std::vector<size_t> ends_;
   std::vector<UserId> users_;
   uint64_t rows_ = 0;
@@ -79,12 +80,14 @@ Status ParquetFileWriter::Failed(const std::exception& exception) const {
   const duckdb::ErrorData error(exception);
   const bool io = error.Type() == duckdb::ExceptionType::IO;
   return Error{io ? ErrorCode::kStorageUnavailable : ErrorCode::kInternal,
-               io ? "a cold file cannot be written: the disk is full or not writable" : "a cold file cannot be written: " + error.RawMessage()};
+               io ? "a cold file cannot be written: the disk is full or not writable"
+                  : "a cold file cannot be written: " + error.RawMessage()};
 }
 
 Status ParquetFileWriter::Open() {
   field_ids_.ids = duckdb::make_uniq<duckdb::case_insensitive_map_t<duckdb::FieldID>>();
-  for (const auto& column : options_.schema->columns()) AddColumn(column.name, ToEngineType(column.type), column.id.value);
+  for (const auto& column : options_.schema->columns())
+    AddColumn(column.name, ToEngineType(column.type), column.id.value);
   if (options_.table->IsPerUser()) AddColumn("_user", duckdb::LogicalType::BIGINT, storage::kFieldIdUser);
   if (!options_.bulk) {
     AddColumn("_seq", duckdb::LogicalType::BIGINT, storage::kFieldIdSeq);
@@ -94,13 +97,14 @@ Status ParquetFileWriter::Open() {
   const duckdb::vector<std::pair<duckdb::string, duckdb::string>> metadata = {
       {"kalamdb.table_id", std::to_string(options_.table->id.value)},
       {"kalamdb.schema_version", std::to_string(options_.schema->version().value)}};
-  const auto codec = options_.table->options.compression == catalog::Compression::kSnappy ? duckdb_parquet::CompressionCodec::SNAPPY
-                                                                                          : duckdb_parquet::CompressionCodec::ZSTD;
+  const auto codec = options_.table->options.compression == catalog::Compression::kSnappy
+                         ? duckdb_parquet::CompressionCodec::SNAPPY
+                         : duckdb_parquet::CompressionCodec::ZSTD;
   try {
-    writer_ = std::make_unique<duckdb::ParquetWriter>(context_, duckdb::FileSystem::GetFileSystem(context_), options_.path, types_, names_, codec,
-                                                      field_ids_.Copy(), metadata, nullptr, duckdb::optional_idx(), kStringDictionaryPageBytes,
-                                                      false, kBloomFalsePositives, kZstdLevel, true, duckdb::ParquetVersion::V1,
-                                                      duckdb::GeoParquetVersion::V1);
+    writer_ = std::make_unique<duckdb::ParquetWriter>(
+        context_, duckdb::FileSystem::GetFileSystem(context_), options_.path, types_, names_, codec, field_ids_.Copy(),
+        metadata, nullptr, duckdb::optional_idx(), kStringDictionaryPageBytes, false, kBloomFalsePositives, kZstdLevel,
+        true, duckdb::ParquetVersion::V1, duckdb::GeoParquetVersion::V1);
     group_ = duckdb::make_uniq<duckdb::ColumnDataCollection>(context_, types_);
     chunk_.Initialize(context_, types_);
   } catch (const std::exception& exception) {
@@ -190,7 +194,8 @@ Result<storage::ColdFileInfo> ParquetFileWriter::Finish() {
 
 }  // namespace
 
-Result<std::unique_ptr<storage::ColdFileWriter>> NewParquetFileWriter(duckdb::ClientContext& context, const storage::ColdFileOptions& options) {
+Result<std::unique_ptr<storage::ColdFileWriter>> NewParquetFileWriter(duckdb::ClientContext& context,
+                                                                      const storage::ColdFileOptions& options) {
   auto writer = std::make_unique<ParquetFileWriter>(context, options);
   RETURN_IF_ERROR(writer->Open());
   return std::unique_ptr<storage::ColdFileWriter>(std::move(writer));

@@ -9,6 +9,7 @@
 namespace kalamdb::engine {
 
 // Errors: kStorageUnavailable (the file cannot be made).
-Result<std::unique_ptr<storage::ColdFileWriter>> NewParquetFileWriter(duckdb::ClientContext& context, const storage::ColdFileOptions& options);
+Result<std::unique_ptr<storage::ColdFileWriter>> NewParquetFileWriter(duckdb::ClientContext& context,
+                                                                      const storage::ColdFileOptions& options);
 
 }  // namespace kalamdb::engine

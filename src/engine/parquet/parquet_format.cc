@@ -64,8 +64,8 @@ Result<std::string> ReadParquetFooter(const std::string& path, uint64_t file_byt
 }
 
 Error SegmentError(const storage::SegmentRecord& segment, const std::string& what) {
-  return Error{ErrorCode::kStorageUnavailable, "segment " + std::to_string(segment.id.value) + " of table " + std::to_string(segment.table.value) +
-                                                   " cannot be read: " + what};
+  return Error{ErrorCode::kStorageUnavailable, "segment " + std::to_string(segment.id.value) + " of table " +
+                                                   std::to_string(segment.table.value) + " cannot be read: " + what};
 }
 
 Result<std::unique_ptr<ParquetFormat>> ParquetFormat::Open(const std::string& data_dir, Metrics* metrics) {
@@ -78,11 +78,14 @@ Result<std::unique_ptr<ParquetFormat>> ParquetFormat::Open(const std::string& da
     format->database_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
     format->connection_ = std::make_unique<duckdb::Connection>(*format->database_);
   } catch (const std::exception& exception) {
-    return Error{ErrorCode::kInternal, std::string("the SQL engine does not open: ") + duckdb::ErrorData(exception).Message()};
+    return Error{ErrorCode::kInternal,
+                 std::string("the SQL engine does not open: ") + duckdb::ErrorData(exception).Message()};
   }
   if (metrics != nullptr) {
-    format->hits_counter_ = metrics->AddCounter("kalamdb_cache_hits_total", "Look-ups a cache answered.", {{"cache", "footer"}});
-    format->misses_counter_ = metrics->AddCounter("kalamdb_cache_misses_total", "Look-ups a cache did not answer.", {{"cache", "footer"}});
+    format->hits_counter_ =
+        metrics->AddCounter("kalamdb_cache_hits_total", "Look-ups a cache answered.", {{"cache", "footer"}});
+    format->misses_counter_ =
+        metrics->AddCounter("kalamdb_cache_misses_total", "Look-ups a cache did not answer.", {{"cache", "footer"}});
   }
   return format;
 }
@@ -92,15 +95,20 @@ ParquetFormat::~ParquetFormat() = default;
 Status ParquetFormat::Verify(const storage::SegmentRecord& segment, const std::string& path) const {
   auto size = FileSize(path);
   if (!size.ok()) return SegmentError(segment, "its file is not there");
-  if (*size != segment.bytes) return SegmentError(segment, "its file has " + std::to_string(*size) + " bytes instead of " + std::to_string(segment.bytes));
-  if (segment.footer_bytes < 12 || segment.footer_bytes > *size) return SegmentError(segment, "its footer's length is wrong");
+  if (*size != segment.bytes)
+    return SegmentError(segment,
+                        "its file has " + std::to_string(*size) + " bytes instead of " + std::to_string(segment.bytes));
+  if (segment.footer_bytes < 12 || segment.footer_bytes > *size)
+    return SegmentError(segment, "its footer's length is wrong");
   auto tail = ReadTail(path, *size, segment.footer_bytes);
   if (!tail.ok()) return SegmentError(segment, tail.error().message);
-  if (storage::ChecksumOf(*tail) != segment.checksum) return SegmentError(segment, "the checksum of its footer is wrong");
+  if (storage::ChecksumOf(*tail) != segment.checksum)
+    return SegmentError(segment, "the checksum of its footer is wrong");
   return {};
 }
 
-Result<duckdb::shared_ptr<duckdb::ParquetReader>> ParquetFormat::OpenReader(duckdb::ClientContext& context, const storage::SegmentRecord& segment) {
+Result<duckdb::shared_ptr<duckdb::ParquetReader>> ParquetFormat::OpenReader(duckdb::ClientContext& context,
+                                                                            const storage::SegmentRecord& segment) {
   const std::string path = storage::SegmentPath(data_dir_, segment);
   duckdb::shared_ptr<duckdb::ParquetFileMetadataCache> metadata;
   {
@@ -119,10 +127,12 @@ Result<duckdb::shared_ptr<duckdb::ParquetReader>> ParquetFormat::OpenReader(duck
   duckdb::ParquetOptions options;
   options.can_have_nan = true;  // minimum and maximum say nothing of NaN
   try {
-    reader = duckdb::make_shared_ptr<duckdb::ParquetReader>(context, duckdb::OpenFileInfo(path), std::move(options), metadata);
+    reader = duckdb::make_shared_ptr<duckdb::ParquetReader>(context, duckdb::OpenFileInfo(path), std::move(options),
+                                                            metadata);
   } catch (const std::exception& exception) {
     const duckdb::ErrorData error(exception);
-    return SegmentError(segment, error.Type() == duckdb::ExceptionType::IO ? "its file is not there or cannot be read" : "its file is damaged");
+    return SegmentError(segment, error.Type() == duckdb::ExceptionType::IO ? "its file is not there or cannot be read"
+                                                                           : "its file is damaged");
   }
   if (!metadata) {
     const std::lock_guard lock(mutex_);
@@ -151,8 +161,8 @@ Result<std::unique_ptr<storage::ColdFileWriter>> ParquetFormat::NewWriter(const 
   return NewParquetFileWriter(*connection_->context, options);
 }
 
-Status ParquetFormat::ReadRows(const catalog::Table& table, const storage::SegmentRecord& segment, std::span<const uint32_t> numbers,
-                               std::vector<std::string>* rows) {
+Status ParquetFormat::ReadRows(const catalog::Table& table, const storage::SegmentRecord& segment,
+                               std::span<const uint32_t> numbers, std::vector<std::string>* rows) {
   ASSIGN_OR_RETURN(row::SchemaPtr schema, SchemaOf(table, segment));
   duckdb::ClientContext& context = *connection_->context;
   ASSIGN_OR_RETURN(auto reader, OpenReader(context, segment));

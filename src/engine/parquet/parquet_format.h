@@ -1,7 +1,9 @@
-// Cold files as Parquet, written and read by DuckDB's own writer and reader: storage's ColdFileFormat, and what scans read with.
+// Cold files as Parquet, written and read by DuckDB's own writer and reader: storage's ColdFileFormat, and what scans
+// read with.
 //
-// Field id = column id, so that any reader finds the columns; statistics on all columns; ZSTD or SNAPPY. Thread-safe. Works on a DuckDB
-// instance of its own, on which no SQL ever runs, so that locking down the other one does not concern it.
+// Field id = column id, so that any reader finds the columns; statistics on all columns; ZSTD or SNAPPY. Thread-safe.
+// Works on a DuckDB instance of its own, on which no SQL ever runs, so that locking down the other one does not concern
+// it.
 #pragma once
 
 #include <list>
@@ -18,10 +20,10 @@
 
 namespace kalamdb::engine {
 
-inline constexpr size_t kMaxFooters = 1'024;              // cached footers, least recently used go first
-inline constexpr size_t kGroupRowsClientKeys = 10'240;    // rows of a row group: a point read decodes one
+inline constexpr size_t kMaxFooters = 1'024;            // cached footers, least recently used go first
+inline constexpr size_t kGroupRowsClientKeys = 10'240;  // rows of a row group: a point read decodes one
 inline constexpr size_t kGroupRowsServerKeys = 102'400;
-inline constexpr size_t kGroupBytes = 64u << 20;          // of encoded rows; a group of wide rows ends earlier
+inline constexpr size_t kGroupBytes = 64u << 20;  // of encoded rows; a group of wide rows ends earlier
 
 class ParquetFormat final : public storage::ColdFileFormat {
  public:
@@ -35,9 +37,10 @@ class ParquetFormat final : public storage::ColdFileFormat {
   Status ReadAll(const catalog::Table& table, const storage::SegmentRecord& segment,
                  const std::function<bool(uint32_t number, UserId user, std::string_view row)>& visit) override;
 
-  // A reader of the segment's file in `context`, its footer from the cache. The first use in this process checks length and footer.
-  // Errors: kStorageUnavailable naming the segment.
-  Result<duckdb::shared_ptr<duckdb::ParquetReader>> OpenReader(duckdb::ClientContext& context, const storage::SegmentRecord& segment);
+  // A reader of the segment's file in `context`, its footer from the cache. The first use in this process checks length
+  // and footer. Errors: kStorageUnavailable naming the segment.
+  Result<duckdb::shared_ptr<duckdb::ParquetReader>> OpenReader(duckdb::ClientContext& context,
+                                                               const storage::SegmentRecord& segment);
 
   CacheRow FooterCache() const;  // for system.cache_stats
 
@@ -55,9 +58,9 @@ class ParquetFormat final : public storage::ColdFileFormat {
   std::unique_ptr<duckdb::DuckDB> database_;
   std::unique_ptr<duckdb::Connection> connection_;
   Counter hits_counter_, misses_counter_;
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;                      // guards what follows
   std::unordered_map<uint64_t, Footer> footers_;  // by segment id
-  std::list<uint64_t> recent_;                     // most recent first
+  std::list<uint64_t> recent_;                    // most recent first
   uint64_t bytes_ = 0, hits_ = 0, misses_ = 0, evictions_ = 0;
 };
 

@@ -10,7 +10,9 @@ namespace kalamdb::engine {
 std::optional<size_t> FindFileColumn(const duckdb::ParquetReader& reader, int32_t field_id) {
   for (size_t i = 0; i < reader.columns.size(); ++i) {
     const auto& identifier = reader.columns[i].identifier;
-    if (!identifier.IsNull() && identifier.type().id() == duckdb::LogicalTypeId::INTEGER && identifier.GetValue<int32_t>() == field_id) return i;
+    if (!identifier.IsNull() && identifier.type().id() == duckdb::LogicalTypeId::INTEGER &&
+        identifier.GetValue<int32_t>() == field_id)
+      return i;
   }
   return std::nullopt;
 }
@@ -32,12 +34,14 @@ duckdb::vector<duckdb::LogicalType> ChunkTypes(duckdb::ParquetReader& reader) {
   return types;
 }
 
-Result<SegmentColumns> SegmentColumns::Make(duckdb::ParquetReader& reader, row::SchemaPtr schema, const storage::SegmentRecord& segment) {
+Result<SegmentColumns> SegmentColumns::Make(duckdb::ParquetReader& reader, row::SchemaPtr schema,
+                                            const storage::SegmentRecord& segment) {
   SegmentColumns columns(std::move(schema));
   const row::Schema& wanted = columns.encoder_.schema();
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto found = FindFileColumn(reader, wanted.column(i).id.value);
-    if (!found) return SegmentError(segment, "column " + std::to_string(wanted.column(i).id.value) + " is missing in its file");
+    if (!found)
+      return SegmentError(segment, "column " + std::to_string(wanted.column(i).id.value) + " is missing in its file");
     columns.places_.push_back(AddFileColumn(reader, *found));
     const auto type = ToEngineType(wanted.column(i).type);
     columns.cast_.push_back(reader.columns[*found].type == type ? nullptr : std::make_unique<duckdb::Vector>(type));
@@ -80,7 +84,8 @@ void SegmentColumns::Load(duckdb::ClientContext& context, duckdb::DataChunk& chu
   load(deleted_, &deleted_data_);
 }
 
-int64_t SegmentColumns::IntegerAt(const std::optional<duckdb::UnifiedVectorFormat>& column, size_t index, int64_t otherwise) const {
+int64_t SegmentColumns::IntegerAt(const std::optional<duckdb::UnifiedVectorFormat>& column, size_t index,
+                                  int64_t otherwise) const {
   if (!column) return otherwise;
   const size_t at = column->sel->get_index(index);
   return column->validity.RowIsValid(at) ? duckdb::UnifiedVectorFormat::GetData<int64_t>(*column)[at] : otherwise;
@@ -92,7 +97,8 @@ void SegmentColumns::EncodeRow(size_t index, std::string* out) const {
   row::StampRow(out->data(), Seq(seq), IntegerAt(updated_data_, index, constant_updated_));
   if (!deleted_data_) return;
   const size_t at = deleted_data_->sel->get_index(index);
-  if (deleted_data_->validity.RowIsValid(at) && duckdb::UnifiedVectorFormat::GetData<bool>(*deleted_data_)[at]) row::SetRowDeleted(out, true);
+  if (deleted_data_->validity.RowIsValid(at) && duckdb::UnifiedVectorFormat::GetData<bool>(*deleted_data_)[at])
+    row::SetRowDeleted(out, true);
 }
 
 UserId SegmentColumns::UserAt(size_t index) const {

@@ -1,6 +1,8 @@
-// The columns of a segment's file as rows of its schema version: which file column is which, and whole encoded rows out of a chunk.
+// The columns of a segment's file as rows of its schema version: which file column is which, and whole encoded rows out
+// of a chunk.
 //
-// One thread's. Columns are found by field id; a column whose type in the file is another one (EMBEDDING is a list there) is cast.
+// One thread's. Columns are found by field id; a column whose type in the file is another one (EMBEDDING is a list
+// there) is cast.
 #pragma once
 
 #include <memory>
@@ -28,8 +30,10 @@ duckdb::vector<duckdb::LogicalType> ChunkTypes(duckdb::ParquetReader& reader);
 
 class SegmentColumns {
  public:
-  // Makes the reader read all columns of `schema` and the system columns of the file. Errors: kStorageUnavailable where one is missing.
-  static Result<SegmentColumns> Make(duckdb::ParquetReader& reader, row::SchemaPtr schema, const storage::SegmentRecord& segment);
+  // Makes the reader read all columns of `schema` and the system columns of the file. Errors: kStorageUnavailable where
+  // one is missing.
+  static Result<SegmentColumns> Make(duckdb::ParquetReader& reader, row::SchemaPtr schema,
+                                     const storage::SegmentRecord& segment);
 
   void Load(duckdb::ClientContext& context, duckdb::DataChunk& chunk);
   // Row `index` of the loaded chunk, encoded, with its header.
@@ -41,11 +45,11 @@ class SegmentColumns {
   int64_t IntegerAt(const std::optional<duckdb::UnifiedVectorFormat>& column, size_t index, int64_t otherwise) const;
 
   RowEncoder encoder_;
-  std::vector<size_t> places_;                               // of the schema's columns in the chunk
-  std::vector<std::unique_ptr<duckdb::Vector>> cast_;        // for columns of another type in the file
-  std::optional<size_t> user_, seq_, updated_, deleted_;     // places in the chunk
+  std::vector<size_t> places_;                            // of the schema's columns in the chunk
+  std::vector<std::unique_ptr<duckdb::Vector>> cast_;     // for columns of another type in the file
+  std::optional<size_t> user_, seq_, updated_, deleted_;  // places in the chunk
   std::optional<duckdb::UnifiedVectorFormat> user_data_, seq_data_, updated_data_, deleted_data_;
-  int64_t constant_seq_ = 0, constant_updated_ = 0;          // of bulk files
+  int64_t constant_seq_ = 0, constant_updated_ = 0;  // of bulk files
 };
 
 }  // namespace kalamdb::engine
