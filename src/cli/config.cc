@@ -61,6 +61,22 @@ bool IsChoice(std::string_view choices, std::string_view text) {
   return false;
 }
 
+std::vector<std::string> SplitList(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    if (std::string_view item = Trimmed(text.substr(0, comma)); !item.empty()) items.emplace_back(item);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return items;
+}
+
+std::string JoinedList(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : ",") + item;
+  return text;
+}
+
 // The text in its one spelling, or what the key takes.
 Result<std::string> Normalized(const ConfigKey& key, std::string_view text) {
   auto wrong = [&](std::string takes) {
@@ -69,8 +85,8 @@ Result<std::string> Normalized(const ConfigKey& key, std::string_view text) {
   };
   const std::string least = " of at least " + std::to_string(key.least);
   switch (key.kind) {
-    case ConfigKind::kText:
-    case ConfigKind::kList: return std::string(text);
+    case ConfigKind::kText: return std::string(text);
+    case ConfigKind::kList: return JoinedList(SplitList(text));
     case ConfigKind::kChoice:
       if (!IsChoice(key.choices, text)) return wrong(std::string(key.choices));
       return std::string(text);
@@ -87,30 +103,29 @@ Result<std::string> Normalized(const ConfigKey& key, std::string_view text) {
         return wrong("a whole number of at most 1000000000");
       return std::to_string(*number);
     }
-    case ConfigKind::kNumber:
-      if (!ParseDouble(text)) return wrong("a number of at least 0");
-      return std::string(text);
+    case ConfigKind::kNumber: {
+      const std::optional<double> number = ParseDouble(text);
+      if (!number) return wrong("a number of at least 0");
+      char spelled[32];
+      return std::string(spelled, std::to_chars(spelled, std::end(spelled), *number).ptr);
+    }
   }
   return std::string(text);
 }
 
+// As a TOML string: control characters are written by their number.
 std::string Quoted(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string quoted = "\"";
   for (char c : text) {
+    if ((c >= 0 && c < ' ') || c == 0x7F) {
+      quoted.append("\\u00").append(1, kDigits[static_cast<size_t>(c) >> 4]).append(1, kDigits[c & 15]);
+      continue;
+    }
     if (c == '"' || c == '\\') quoted += '\\';
     quoted += c;
   }
   return quoted + "\"";
-}
-
-std::vector<std::string> SplitList(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    if (std::string_view item = Trimmed(text.substr(0, comma)); !item.empty()) items.emplace_back(item);
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return items;
 }
 
 }  // namespace

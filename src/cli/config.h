@@ -74,5 +74,7 @@ Result<ConfigTexts> ReadEnvironment(const char* const* environment, std::vector<
 
 // A TOML file. Errors: kInvalidParameter naming the line or the key.
 Result<ConfigTexts> ReadConfigFile(const std::string& path);
+// What such a file holds. Errors: as above.
+Result<ConfigTexts> ParseConfigFile(std::string_view contents);
 
 }  // namespace kalamdb::cli

@@ -84,8 +84,29 @@ TEST(Config, FilesAreTomlAndWhatIsPrintedReadsBack) {
   ASSERT_FALSE(bad.ok());
   EXPECT_NE(bad.error().message.find("limits.nonsense"), std::string::npos);
   EXPECT_NE(bad.error().message.find("line 3"), std::string::npos);
-  ASSERT_TRUE(WriteFileAtomically(path, "limits = [\n").ok());
-  EXPECT_FALSE(ReadConfigFile(path).ok());
+  for (const char* text : {"limits = [\n", "[/limits]\n", "[ \x01]\n", "[limits\n", "= 5\n", "c \u1482b = 1\n",
+                           "a = 0[\"\u044d\"]\n", "limits.body_bytes 5\n"}) {
+    ASSERT_TRUE(WriteFileAtomically(path, text).ok());
+    bad = ReadConfigFile(path);
+    ASSERT_FALSE(bad.ok()) << text;
+    EXPECT_EQ(bad.error().code, ErrorCode::kInvalidParameter);
+    EXPECT_NE(bad.error().message.find("configuration file"), std::string::npos) << bad.error().message;
+  }
+}
+
+TEST(Config, WhatIsPrintedReadsBackWhateverTheTexts) {
+  Result<Config> config = Config::Load({}, {},
+                                       {{"server.data_dir", "a\n\"b\\\x7f\x01é"},
+                                        {"storage.copy_directories", "/a , /b\t/c,,"},
+                                        {"limits.queries_per_second", ".5"},
+                                        {"limits.messages_per_second", "1e15"}});
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  Result<ConfigTexts> texts = ParseConfigFile(config->Print());
+  ASSERT_TRUE(texts.ok()) << texts.error().message;
+  Result<Config> same = Config::Load(*texts, {}, {});
+  ASSERT_TRUE(same.ok()) << same.error().message;
+  EXPECT_EQ(same->Differences(*config), std::vector<std::string>());
+  EXPECT_EQ(same->Number("limits.queries_per_second"), 0.5);
 }
 
 TEST(Config, EveryKeyIsDocumentedAndItsDefaultIsValid) {
