@@ -55,6 +55,22 @@ TEST(Formats, SegmentRecordIsGolden) {
   for (size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(DecodeSegment(bytes.substr(0, size)).ok());
 }
 
+TEST(Formats, DamagedUserRangesAreRefused) {
+  const auto refused = [](std::vector<UserRange> users) {
+    SegmentRecord s = Sample();
+    s.users = std::move(users);
+    return !DecodeSegment(EncodeSegment(s)).ok();
+  };
+  EXPECT_FALSE(refused({{UserId(1), 0}, {UserId(2), 1}}));
+  EXPECT_TRUE(refused({{UserId(1), 0}, {UserId(2), 1000}}));                   // beyond the last row
+  EXPECT_TRUE(refused({{UserId(1), 0}, {UserId(2), 900}, {UserId(3), 100}}));  // back
+  EXPECT_TRUE(refused({{UserId(1), 0}, {UserId(2), 5}, {UserId(3), 5}}));      // none
+  EXPECT_TRUE(refused({{UserId(5), 0}, {UserId(5), 10}}));                     // twice
+  SegmentRecord large = Sample();
+  large.rows = uint64_t{1} << 40;
+  EXPECT_FALSE(DecodeSegment(EncodeSegment(large)).ok());
+}
+
 TEST(Formats, RowsOfUserAreItsRange) {
   SegmentRecord s = Sample();
   EXPECT_EQ(RowsOfUser(s, UserId(1)), std::pair(0u, 600u));

@@ -13,6 +13,16 @@ constexpr uint8_t kFormat = 0x01;
 constexpr uint8_t kFlagBulk = 0x01;
 constexpr uint8_t kFlagUnordered = 0x02;
 
+// What RowsOfUser relies on: users ascend, each has a row at least, and all rows lie within the segment.
+bool RangesHold(const SegmentRecord& segment) {
+  const auto& users = segment.users;
+  for (size_t i = 0; i < users.size(); ++i) {
+    if (users[i].first_row >= segment.rows) return false;
+    if (i > 0 && (users[i].user <= users[i - 1].user || users[i].first_row <= users[i - 1].first_row)) return false;
+  }
+  return segment.rows <= UINT32_MAX;
+}
+
 }  // namespace
 
 std::string EncodeSegment(const SegmentRecord& segment) {
@@ -83,7 +93,7 @@ Result<SegmentPtr> DecodeSegment(std::string_view bytes) {
     before = range;
   }
   segment->created_at = in.Signed();
-  if (in.format() != kFormat || !in.Done()) {
+  if (in.format() != kFormat || !in.Done() || !RangesHold(*segment)) {
     return Error{ErrorCode::kStorageUnavailable, "a segment record is damaged or of a newer version",
                  "restore the data directory from a backup"};
   }
