@@ -17,7 +17,9 @@ add_link_options(-fuse-ld=lld -Wl,--as-needed -Wl,--gdb-index -rdynamic)
 
 if(KALAM_SANITIZE STREQUAL "address")
   # The libraries are not instrumented, so container annotations would report false overflows.
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  # Counters of what ran cost little, and the fuzz targets of tests/fuzz need no build of their own.
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
+    -fsanitize-coverage=inline-8bit-counters,pc-table)
   add_compile_definitions(_GLIBCXX_SANITIZE_VECTOR=0)
   add_link_options(-fsanitize=address,undefined)
 elseif(KALAM_SANITIZE STREQUAL "thread")

@@ -48,6 +48,10 @@ void PrintStackTrace(int fd) {
   backtrace_symbols_fd(frames, backtrace(frames, kMostFrames), fd);
 }
 
+void ReleaseAbort() {
+  if (!kSanitized) std::signal(SIGABRT, SIG_DFL);
+}
+
 void InstallCrashHandler() {
   if (kSanitized) return;
   void* frame;

@@ -11,4 +11,7 @@ void PrintStackTrace(int fd);
 // usual). Call once, early in main. Does nothing under a sanitizer, which has its own.
 void InstallCrashHandler();
 
+// From here on SIGABRT ends the process without a second trace. Does nothing under a sanitizer.
+void ReleaseAbort();
+
 }  // namespace kalamdb

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
@@ -51,7 +50,7 @@ std::string_view ErrorCodeName(ErrorCode code) {
 void CheckFailed(const char* condition, const char* file, int line) {
   std::fprintf(stderr, "kalamdb: broken invariant %s at %s:%d\n", condition, file, line);
   PrintStackTrace(STDERR_FILENO);
-  std::signal(SIGABRT, SIG_DFL);  // the trace is printed; the crash handler would print it again
+  ReleaseAbort();  // the trace is printed; the crash handler would print it again
   std::abort();
 }
 

@@ -48,8 +48,8 @@ class FrameReader {
   // Frames of clients are masked, frames of servers are not; anything else is kBroken.
   FrameReader(uint64_t max_message_bytes, bool from_client);
 
-  // Uses bytes up to the end of the next event, or all (kNone). The bytes are unmasked in place. After kBroken: no more
-  // calls.
+  // Uses bytes up to the end of the next event, or all, or those of a fragment (kNone); at least one. The bytes are
+  // unmasked in place. After kBroken: no more calls.
   Event Next(char* data, size_t size, size_t* used);
 
   bool in_message() const { return message_opcode_ != Opcode::kContinuation || in_frame_ || header_size_ != 0; }

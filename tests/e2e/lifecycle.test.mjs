@@ -5,11 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, statSync, writeFileSync, readFileSync, unlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Server, bin, rootPassword, until } from '../harness/server.mjs';
+import { Server, bin, patience, rootPassword, until } from '../harness/server.mjs';
 import { Client } from '../harness/client.mjs';
 import { parquetFiles } from '../harness/files.mjs';
 
-const kalamdb = (args, env = {}) => spawnSync(path.join(bin, 'kalamdb'), args, { encoding: 'utf8', timeout: 20_000, env: { ...process.env, KALAMDB_ROOT_PASSWORD: rootPassword, ...env } });
+const kalamdb = (args, env = {}) => spawnSync(path.join(bin, 'kalamdb'), args, { encoding: 'utf8', timeout: 20_000 * patience, env: { ...process.env, KALAMDB_ROOT_PASSWORD: rootPassword, ...env } });
 
 test('a second server on the same directory is refused before it touches anything', async () => {
   const server = await Server.start();
@@ -50,7 +50,7 @@ test('configuration: unknown keys are errors, what holds is printed with its sou
 
 test('kalam runs SQL from the command line, a file and standard input', async () => {
   const server = await Server.start();
-  const kalam = (args, input) => spawnSync(path.join(bin, 'kalam'), ['--url', server.url, '--user', 'root', ...args], { encoding: 'utf8', input, timeout: 20_000, env: { ...process.env, KALAM_PASSWORD: rootPassword } });
+  const kalam = (args, input) => spawnSync(path.join(bin, 'kalam'), ['--url', server.url, '--user', 'root', ...args], { encoding: 'utf8', input, timeout: 20_000 * patience, env: { ...process.env, KALAM_PASSWORD: rootPassword } });
   const one = kalam(['-c', 'SELECT 41 + 1 AS answer']);
   assert.equal(one.status, 0, one.stderr);
   assert.match(one.stdout, /answer[\s\S]*42/);

@@ -1,7 +1,7 @@
 // Live queries as a client sees them: order, resume, credit, limits, isolation under load, schema changes, hostile messages.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { Server, until } from '../harness/server.mjs';
+import { Server, patience, until } from '../harness/server.mjs';
 import { Client, Replica } from '../harness/client.mjs';
 import { random } from '../harness/report.mjs';
 
@@ -266,7 +266,7 @@ test('two users hammer one table; each sees only their own, live and in SELECTs,
 });
 
 test('STREAM tables: a user has their own, expired events are never returned', async () => {
-  await root.ok('CREATE STREAM TABLE app.typing (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), what TEXT) WITH (TTL_SECONDS=1)');
+  await root.ok(`CREATE STREAM TABLE app.typing (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), what TEXT) WITH (TTL_SECONDS=${patience})`);
   const user = await root.newUser('streamer');
   const live = await user.live();
   live.subscribe('s', 'SELECT * FROM app.typing', {});

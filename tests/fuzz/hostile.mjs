@@ -2,14 +2,14 @@
 // nothing with INTERNAL, and not grow.
 //
 //   node tests/fuzz/hostile.mjs [--seed 1] [--http 300] [--frames 300] [--json 300] [--sql 1500] [--verbose 1]
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Server, preset, until } from '../harness/server.mjs';
 import { Client } from '../harness/client.mjs';
 import { random, report } from '../harness/report.mjs';
-import { recordsOf } from '../sql/records.mjs';
+import { statementsOf } from '../sql/records.mjs';
 import { mutateBytes, mutateJson, mutateSql } from './mutate.mjs';
 
 const args = Object.fromEntries(process.argv.slice(2).map((word, i, all) => (word.startsWith('--') ? [word.slice(2), all[i + 1]] : [])).filter((pair) => pair.length));
@@ -142,11 +142,6 @@ async function bodies(r, count) {
     if (reply.status === 0) await alive(`${place} ${text.slice(0, 1000)}`);
   }
   await alive('odd JSON');
-}
-
-function statementsOf(place) {
-  if (statSync(place).isDirectory()) return readdirSync(place).sort().flatMap((name) => statementsOf(path.join(place, name)));
-  return place.endsWith('.test') ? recordsOf(place).filter((record) => ['statement', 'query', 'subscribe'].includes(record.words[0])).map((record) => record.body.join('\n')) : [];
 }
 
 // Mutated statements of the suite, by an admin and by a user with no rights. A user that was dropped on the way is made again.

@@ -10,10 +10,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const preset = process.env.KALAM_PRESET ?? 'dev';
 export const bin = path.join(root, 'build', preset, 'bin');
+// A sanitizer build needs more time for the same work: every time limit of a test is multiplied by this.
+export const patience = { asan: 4, tsan: 10 }[preset] ?? 1;
 export const rootPassword = 'test-root-Pa55phrase';
 
-// until(fn, what): polls a condition; fails with `what` after `ms`. The one way tests wait.
+// until(fn, what): polls a condition; fails with `what` after `ms` times `patience`. The one way tests wait.
 export async function until(condition, what, ms = 30_000) {
+  ms *= patience;
   const end = Date.now() + ms;
   for (;;) {
     const value = await condition();
@@ -78,6 +81,8 @@ export class Server {
     if (this.exit === null) {
       this.child.kill('SIGKILL');
       await this.exited;
+      // A clean stop would have told of it by its exit code.
+      if (patience > 1 && /(Thread|Address|Leak)Sanitizer:|runtime error:/.test(this.log)) throw new Error(`a sanitizer's report:\n${this.log}`);
     }
   }
 

@@ -1,5 +1,6 @@
 // Reads *.test files: records separated by blank lines, conditions and loops taken out.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
 
 function parse(text) {
   const records = [];
@@ -74,3 +75,9 @@ function textOf(file) {
 }
 
 export function recordsOf(file) { return expandLoops(withConditions(parse(textOf(file)))); }
+
+// The texts of all statements in a file or below a folder: what random tests start from.
+export function statementsOf(place) {
+  if (statSync(place).isDirectory()) return readdirSync(place).sort().flatMap((name) => statementsOf(path.join(place, name)));
+  return place.endsWith('.test') ? recordsOf(place).filter((record) => ['statement', 'query', 'subscribe'].includes(record.words[0])).map((record) => record.body.join('\n')) : [];
+}
