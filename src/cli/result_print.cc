@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "row/text_form.h"
+
 namespace kalamdb::cli {
 
 namespace {
@@ -29,19 +31,41 @@ bool IsNumberType(const std::optional<JsonView>& type) {
   return false;
 }
 
+// Points in time as people write them, and as COPY and casts read them; all else as it came.
+std::string CellText(std::string_view type, std::string_view text) {
+  const auto number = row::ParseInteger(text);
+  std::string shown;
+  if (!number || (type != "Date" && type != "Time" && type != "Timestamp" && type != "DateTime"))
+    return std::string(text);
+  if (type == "Date") {
+    row::AppendDate(*number, &shown);
+  } else if (type == "Time") {
+    row::AppendTime(*number, &shown);
+  } else {
+    row::AppendTimestamp(*number, &shown);
+    if (type == "DateTime" && shown.find("infinity") == std::string::npos) shown += "+00";
+  }
+  return shown;
+}
+
 Grid ReadGrid(const JsonView& schema, const JsonView& rows) {
   Grid grid;
   std::vector<bool> right;
+  std::vector<std::string> types;
   for (JsonView column : schema.items()) {
     std::optional<JsonView> name = column.Find("name");
     grid.names.emplace_back(name ? name->text() : "");
-    right.push_back(IsNumberType(column.Find("data_type")));
+    const std::optional<JsonView> type = column.Find("data_type");
+    right.push_back(IsNumberType(type));
+    types.emplace_back(type && type->IsString() ? type->text() : "");
   }
   for (JsonView row : rows.items()) {
     std::vector<Cell>& cells = grid.rows.emplace_back();
     for (JsonView value : row.items()) {
-      const bool is_right = cells.size() < right.size() && right[cells.size()];
-      cells.push_back({.text = std::string(value.text()), .right = is_right, .null = value.IsNull()});
+      const size_t at = cells.size();
+      const std::string_view type = at < types.size() ? std::string_view(types[at]) : std::string_view();
+      cells.push_back(
+          {.text = CellText(type, value.text()), .right = at < right.size() && right[at], .null = value.IsNull()});
     }
     cells.resize(grid.names.size());
   }

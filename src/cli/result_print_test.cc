@@ -34,6 +34,17 @@ TEST(ResultPrint, CsvAndJson) {
   EXPECT_EQ(Print(OutputForm::kJson), std::string(kReply) + "\n");
 }
 
+TEST(ResultPrint, PointsInTimeAreReadable) {
+  constexpr std::string_view kTimes =
+      R"~({"results":[{"schema":[{"name":"d","data_type":"Date"},{"name":"t","data_type":"Time"},)~"
+      R"~({"name":"s","data_type":"Timestamp"},{"name":"z","data_type":"DateTime"},{"name":"n","data_type":"BigInt"}],)~"
+      R"~("rows":[[19723,36000000000,1704067200500000,1704067200000000,"7"],[null,null,null,null,null]]}]})~";
+  Result<row::JsonDocument> document = row::JsonDocument::Parse(kTimes);
+  ASSERT_TRUE(document.ok());
+  EXPECT_EQ(PrintResults(document->root(), kTimes, OutputForm::kCsv),
+            "d,t,s,z,n\r\n2024-01-01,10:00:00,2024-01-01 00:00:00.5,2024-01-01 00:00:00+00,7\r\n,,,,\r\n");
+}
+
 TEST(ResultPrint, Errors) {
   Result<row::JsonDocument> document = row::JsonDocument::Parse(kReply);
   EXPECT_EQ(PrintError(document->root()), "ERROR TABLE_NOT_FOUND: no table (statement 3, position 7)\nHINT: look\n");
