@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kQueueFullRetrySeconds = 1;
 constexpr int64_t kLeastWriteMs = 60'000;
+constexpr size_t kParseHereBytes = 256u << 10;  // a longer text is parsed by a worker, not where sockets are served
 constexpr Micros kSlowStatement = kMicrosPerSecond;
 constexpr std::string_view kDefaultNamespace = "default";
 
@@ -77,13 +78,16 @@ RequestRun::~RequestRun() { run_parts_.active->Remove(this); }
 void RequestRun::Refuse(Error error, int64_t retry_after_s) { Reply(&error, 0, retry_after_s); }
 
 void RequestRun::Start() {
+  if (request_.sql.size() > kParseHereBytes) return HopToWorker();
+  if (PrepareOrReply()) AdvanceFast();
+}
+
+bool RequestRun::PrepareOrReply() {
   Status prepared = Prepare();
-  if (!prepared.ok()) {
-    Explain(&prepared.error());
-    Reply(&prepared.error(), 0, 0);
-    return;
-  }
-  AdvanceFast();
+  if (prepared.ok()) return true;
+  Explain(&prepared.error());
+  Reply(&prepared.error(), 0, 0);
+  return false;
 }
 
 Status RequestRun::Prepare() {
@@ -206,6 +210,7 @@ void RequestRun::HopToWorker() {
 }
 
 void RequestRun::AdvanceOnWorker() {
+  if (script_ == nullptr && !PrepareOrReply()) return;
   while (index_ < script_->size()) {
     BeginStatement(/*on_worker=*/true);
     if (!EndStatement(RunOnWorker())) return;

@@ -67,6 +67,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   enum class Attempt : uint8_t { kRunning, kParked, kCompleted };
 
   Status Prepare();
+  bool PrepareOrReply();  // false: answered
   Status CheckParams() const;
   Status CheckForm() const;
   void AdvanceFast();
