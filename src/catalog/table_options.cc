@@ -139,6 +139,10 @@ constexpr std::array kOptions = {
     Option{"COMPRESSION", kForUser | kForShared, SetCompression},
 };
 
+// Specified, and not there yet.
+constexpr std::array<std::string_view, 5> kLaterOptions = {"MAX_ROWS", "EPHEMERAL", "HISTORY_RETENTION", "RESULT_CACHE",
+                                                           "BLOOM_COLUMNS"};
+
 unsigned BitOf(TableKind kind) {
   switch (kind) {
     case TableKind::kUser: return kForUser;
@@ -220,6 +224,11 @@ Status SetTableOption(TableKind kind, std::string_view name, std::string_view va
     return Error{ErrorCode::kInvalidParameter, "option " + std::string(option.name) + " is not offered for " +
                                                    std::string(KindName(kind)) + " tables; these have " +
                                                    OfferedOptions(kind)};
+  }
+  for (const std::string_view later : kLaterOptions) {
+    if (folded == row::FoldName(later))
+      return Error{ErrorCode::kUnsupported, "option " + std::string(later) + " is not offered yet; " +
+                                                std::string(KindName(kind)) + " tables have " + OfferedOptions(kind)};
   }
   return Error{ErrorCode::kInvalidParameter, "option " + QuoteIdentifier(name) + " is not offered; " +
                                                  std::string(KindName(kind)) + " tables have " + OfferedOptions(kind)};

@@ -12,6 +12,7 @@
 #include "engine/front/parse_cache.h"
 #include "engine/front/rights.h"
 #include "engine/front/statement.h"
+#include "engine/front/tokens.h"
 #include "engine/front/view_ddl.h"
 #include "engine/live/live_compiler.h"
 #include "row/schema.h"
@@ -33,6 +34,17 @@ bool IsLaterTable(const std::string& name) {
     if (folded == row::FoldName(later)) return true;
   }
   return false;
+}
+
+// The characters before the SELECT that a command ends with.
+int64_t SelectAt(const Statement& statement) {
+  const auto* table = std::get_if<CreateTable>(statement.command());
+  const auto* view = std::get_if<CreateView>(statement.command());
+  const std::string_view select = table != nullptr  ? std::string_view(table->as_select)
+                                  : view != nullptr ? std::string_view(view->select)
+                                                    : std::string_view();
+  if (select.empty() || !statement.text().ends_with(select)) return 0;
+  return PositionOf(statement.text(), statement.text().size() - select.size()) - 1;
 }
 
 class EngineOfDuckDb final : public Engine {
@@ -169,7 +181,9 @@ class EngineOfDuckDb final : public Engine {
       return TableNotFound(ns, reference.name).At(reference.position);
     }
     if (snapshot.FindNamespace(ns) == nullptr) return NamespaceNotFound(ns).At(reference.position);
-    if (snapshot.FindView(ns, reference.name) != nullptr) return {};
+    if (const auto found = snapshot.FindView(ns, reference.name);
+        found != nullptr && MayReadView(context.identity, snapshot, *found))
+      return {};
     return TableNotFound(ns, reference.name).At(reference.position);
   }
 
@@ -299,6 +313,7 @@ struct EngineOfDuckDb::CommandRunner {
   EngineOfDuckDb& engine;
   const ExecuteContext& context;
   RowSink* sink;
+  int64_t select_at;
 
   Result<StatementResult> operator()(const CreateNamespace& c) const {
     return RunCreateNamespace(engine.commands_, c, context);
@@ -310,7 +325,7 @@ struct EngineOfDuckDb::CommandRunner {
     return RunDropNamespace(engine.commands_, c, context);
   }
   Result<StatementResult> operator()(const CreateTable& c) const {
-    return RunCreateTable(engine.commands_, c, context);
+    return RunCreateTable(engine.commands_, c, select_at, context);
   }
   Result<StatementResult> operator()(const AlterTable& c) const { return RunAlterTable(engine.commands_, c, context); }
   Result<StatementResult> operator()(const DropTable& c) const { return RunDropTable(engine.commands_, c, context); }
@@ -320,7 +335,9 @@ struct EngineOfDuckDb::CommandRunner {
   }
   Result<StatementResult> operator()(const Show& c) const { return RunShow(engine.commands_, c, context, sink); }
   Result<StatementResult> operator()(const CopyTable& c) const { return RunCopy(engine.commands_, c, context, sink); }
-  Result<StatementResult> operator()(const CreateView& c) const { return RunCreateView(engine.commands_, c, context); }
+  Result<StatementResult> operator()(const CreateView& c) const {
+    return RunCreateView(engine.commands_, c, select_at, context);
+  }
   Result<StatementResult> operator()(const DropView& c) const { return RunDropView(engine.commands_, c, context); }
   Result<StatementResult> operator()(const Unsupported& c) const {
     return Error{ErrorCode::kUnsupported, c.what, c.hint};
@@ -341,8 +358,12 @@ Result<StatementResult> EngineOfDuckDb::RunCommand(const Statement& statement, c
                                                    RowSink* sink) {
   if (statement.refusal()) return *statement.refusal();
   const storage::ReadViewPtr view = database_->View();
-  for (const TableReference& read : statement.reads()) RETURN_IF_ERROR(CheckRead(*view->catalog, read, context));
-  return std::visit(CommandRunner{*this, context, sink}, *statement.command());
+  const int64_t select_at = SelectAt(statement);
+  for (const TableReference& read : statement.reads()) {
+    if (Status may = CheckRead(*view->catalog, read, context); !may.ok())
+      return Shifted(std::move(may).error(), select_at);
+  }
+  return std::visit(CommandRunner{*this, context, sink, select_at}, *statement.command());
 }
 
 Result<LiveSelectPtr> EngineOfDuckDb::CompileLive(std::string_view sql, const ExecuteContext& context) {

@@ -14,6 +14,7 @@
 #include "engine/bridge/qualify_names.h"
 #include "engine/bridge/result_origins.h"
 #include "engine/bridge/run_watch.h"
+#include "engine/bridge/spell_names.h"
 #include "engine/front/error_mapping.h"
 
 namespace kalamdb::engine {
@@ -116,6 +117,7 @@ class Runner final : public QueryRunner {
   Status GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result);
   Status GiveSchema(const OneRun& run, const duckdb::QueryResult& rows) const;
   Result<RunEnd> Commit(const OneRun& run, StatementResult* result);
+  static void FillFacts(const OneRun& run, const storage::CommitOutcome& outcome);
 
   Bridge& bridge_;
   RunWatch watch_;
@@ -149,13 +151,16 @@ Status Runner::GiveSchema(const OneRun& run, const duckdb::QueryResult& rows) co
 }
 
 Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result) {
+  ReturningFiller filler(&rows.names);
   RETURN_IF_ERROR(GiveSchema(run, rows));
   RowWriter writer(run.sink, rows.names, run.context.bytes_form);
   while (true) {
     duckdb::ErrorData error;
     duckdb::unique_ptr<duckdb::DataChunk> chunk;
-    if (!rows.TryFetch(chunk, error)) return ErrorOfRun(run, error);
+    // An error behind the first rows of a stream stands in the result, not in `error`.
+    if (!rows.TryFetch(chunk, error)) return ErrorOfRun(run, rows.HasError() ? rows.GetErrorObject() : error);
     if (!chunk || chunk->size() == 0) break;
+    filler.Fill(run.state.returned, chunk.get());
     RETURN_IF_ERROR(writer.Write(*chunk));
   }
   if (rows.HasError()) return ErrorOfRun(run, rows.GetErrorObject());
@@ -179,11 +184,25 @@ Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementR
   return {};
 }
 
+// What RETURNING says of the system columns.
+void Runner::FillFacts(const OneRun& run, const storage::CommitOutcome& outcome) {
+  ReturnedFacts& facts = run.state.returned;
+  const catalog::Table& table = *run.state.writes().table();
+  facts.seq = outcome.seq;
+  facts.updated = outcome.updated;
+  facts.deleted = run.input.statement->type == StatementType::DELETE_STATEMENT;
+  facts.version = static_cast<int32_t>(table.version().value);
+  if (table.IsPerUser()) facts.owner = run.context.identity.name;
+}
+
 Result<RunEnd> Runner::Commit(const OneRun& run, StatementResult* result) {
   ASSIGN_OR_RETURN(storage::CommitRequest request, run.state.writes().Finish(run.context.durability));
   const storage::CommitOutcome outcome = bridge_.services().database->commits().Run(std::move(request));
   switch (outcome.kind) {
-    case storage::CommitOutcome::Kind::kCommitted: result->seq = outcome.seq; return RunEnd::kDone;
+    case storage::CommitOutcome::Kind::kCommitted:
+      result->seq = outcome.seq;
+      FillFacts(run, outcome);
+      return RunEnd::kDone;
     case storage::CommitOutcome::Kind::kMoved: return RunEnd::kMoved;
     case storage::CommitOutcome::Kind::kSchema: return RunEnd::kSchema;
     case storage::CommitOutcome::Kind::kFailed: return outcome.error;
@@ -195,6 +214,9 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
   const StatementType type = run.input.statement->type;
   const bool changes = ChangesRows(type);
   auto statement = run.input.statement->Copy();
+  if (const auto target = TargetTable(*statement, *run.state.view->catalog, run.context.namespace_name))
+    MarkSystemColumns(*statement, *target);
+  SpellNames(*statement, *run.state.view->catalog, run.context.namespace_name);
   QualifyNames(*statement);
   auto params = ParamsOf(*statement, run.input.params);
   const RunWatch::Guard guard(watch_, &run.watched);
@@ -269,6 +291,9 @@ Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statemen
     auto lease = instance->Borrow();
     Prepare(lease, state, context);
     auto copy = statement.Copy();
+    if (const auto target = TargetTable(*copy, *state.view->catalog, context.namespace_name))
+      MarkSystemColumns(*copy, *target);
+    SpellNames(*copy, *state.view->catalog, context.namespace_name);
     QualifyNames(*copy);
     auto prepared = lease->context->Prepare(std::move(copy));
     if (prepared->HasError()) {

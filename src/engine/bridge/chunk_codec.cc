@@ -325,6 +325,17 @@ bool RowEncoder::IsNull(size_t ordinal, size_t index) const {
   return !format.validity.RowIsValid(format.sel->get_index(index));
 }
 
+bool RowEncoder::HasNullNumber(size_t ordinal, size_t index) const {
+  if (IsNull(ordinal, index)) return false;
+  const auto& child = children_[ordinal];
+  const uint32_t dimensions = schema_->column(ordinal).type.length();
+  const size_t first = formats_[ordinal].sel->get_index(index) * dimensions;
+  for (uint32_t i = 0; i < dimensions; ++i) {
+    if (!child.validity.RowIsValid(child.sel->get_index(first + i))) return true;
+  }
+  return false;
+}
+
 std::string_view RowEncoder::Bytes(size_t ordinal, size_t index) const {
   const auto& format = formats_[ordinal];
   const auto& text = duckdb::UnifiedVectorFormat::GetData<duckdb::string_t>(format)[format.sel->get_index(index)];
@@ -391,8 +402,7 @@ void RowEncoder::EncodeRow(size_t index, std::string* out) const {
         const size_t first = formats_[ordinal].sel->get_index(index) * dimensions;
         for (uint32_t i = 0; i < dimensions; ++i) {
           const size_t at = child.sel->get_index(first + i);
-          StoreLittle(to + i * 4,
-                      child.validity.RowIsValid(at) ? duckdb::UnifiedVectorFormat::GetData<float>(child)[at] : 0.0F);
+          StoreLittle(to + i * 4, duckdb::UnifiedVectorFormat::GetData<float>(child)[at]);
         }
         end += dimensions * 4;
       } else {

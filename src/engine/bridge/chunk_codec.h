@@ -49,9 +49,12 @@ class RowEncoder {
   // Points the encoder at the columns of a batch; they must stay as they are until the next Load.
   void Load(std::span<duckdb::Vector* const> columns, size_t count);
   bool IsNull(size_t ordinal, size_t index) const;
+  // An EMBEDDING one of whose numbers is NULL: nothing that could be stored.
+  bool HasNullNumber(size_t ordinal, size_t index) const;
   // REQUIRES: not NULL. Bytes of a variable column.
   std::string_view Bytes(size_t ordinal, size_t index) const;
-  void EncodeRow(size_t index, std::string* out) const;         // replaces *out; _seq = _updated = 0, no flag
+  // Replaces *out; _seq = _updated = 0, no flag. REQUIRES: no HasNullNumber.
+  void EncodeRow(size_t index, std::string* out) const;
   void AppendPrimaryKey(size_t index, std::string* out) const;  // REQUIRES: no key column is NULL
   row::Value ValueAt(size_t ordinal, size_t index) const;
 

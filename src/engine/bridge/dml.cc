@@ -50,6 +50,14 @@ struct DmlSink : duckdb::GlobalSinkState {
     from.AppendPrimaryKey(index, &key);
     return key;
   }
+
+  // The hidden `_id` of rows that RETURNING gives.
+  void KeepIds(duckdb::Vector& ids, size_t rows_given) {
+    duckdb::UnifiedVectorFormat format;
+    ids.ToUnifiedFormat(rows_given, format);
+    for (size_t i = 0; i < rows_given; ++i)
+      run.returned.ids.push_back(duckdb::UnifiedVectorFormat::GetData<int64_t>(format)[format.sel->get_index(i)]);
+  }
 };
 
 struct DmlSource final : duckdb::GlobalSourceState {
@@ -169,7 +177,10 @@ duckdb::SinkResultType InsertOperator::Sink(duckdb::ExecutionContext& context, d
     sink.rows.EncodeRow(i, &sink.row_bytes);
     OrThrow(sink.run, sink.run.writes().Insert(sink.KeyOf(sink.rows, i), sink.row_bytes, fresh_keys, may_bulk));
   }
-  if (sink.returned) sink.returned->Append(chunk);
+  if (sink.returned) {
+    sink.returned->Append(chunk);
+    if (entry.hidden() != 0) sink.KeepIds(ids, chunk.size());
+  }
   sink.count += chunk.size();
   sink.seen += chunk.size();
   return duckdb::SinkResultType::NEED_MORE_INPUT;
@@ -205,7 +216,10 @@ duckdb::SinkResultType UpdateOperator::Sink(duckdb::ExecutionContext& context, d
     OrThrow(sink.run, sink.run.writes().Update(old_keys[i], old_rows.row(i), old_rows.PlaceOf(sink, i),
                                                sink.KeyOf(sink.rows, i), sink.row_bytes));
   }
-  if (sink.returned) sink.returned->Append(updated);
+  if (sink.returned) {
+    sink.returned->Append(updated);
+    if (entry.hidden() != 0) sink.KeepIds(*full[0], chunk.size());
+  }
   sink.count += chunk.size();
   sink.seen += chunk.size();
   return duckdb::SinkResultType::NEED_MORE_INPUT;
@@ -232,6 +246,10 @@ duckdb::SinkResultType DeleteOperator::Sink(duckdb::ExecutionContext& context, d
     EngineChunk(columns, entry.hidden(), chunk.size(), &deleted);
     if (count < chunk.size()) deleted.Slice(counted, count);
     sink.returned->Append(deleted);
+    if (entry.hidden() != 0) {
+      duckdb::Vector ids(*columns[0], counted, count);
+      sink.KeepIds(ids, count);
+    }
   }
   sink.count += count;
   sink.seen += chunk.size();

@@ -2,6 +2,7 @@
 #include "engine/bridge/information_schema.h"
 
 #include "engine/access.h"
+#include "engine/front/rights.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -38,19 +39,6 @@ VirtualTable Schemata() {
   return table;
 }
 
-// A view shows itself to those who may read all that it reads. Views over views end: none reads itself.
-bool MayReadAllOf(const auth::Identity& caller, const catalog::Snapshot& snapshot, const catalog::View& view) {
-  for (const auto& [id, columns] : view.depends_on_tables) {
-    const auto table = snapshot.FindTable(id);
-    if (table == nullptr || !CanRead(caller, *table)) return false;
-  }
-  for (const uint32_t id : view.depends_on_views) {
-    const auto below = snapshot.FindView(id);
-    if (below == nullptr || !MayReadAllOf(caller, snapshot, *below)) return false;
-  }
-  return true;
-}
-
 VirtualTable Tables() {
   VirtualTable table;
   table.schema_name = kSchema;
@@ -65,7 +53,7 @@ VirtualTable Tables() {
             Value::String("BASE TABLE")});
     }
     for (const auto& found : view->catalog->Views("")) {
-      if (!MayReadAllOf(caller, *view->catalog, *found)) continue;
+      if (!MayReadView(caller, *view->catalog, *found)) continue;
       emit({Value::String(kCatalog), Value::String(found->namespace_name), Value::String(found->name),
             Value::String("VIEW")});
     }

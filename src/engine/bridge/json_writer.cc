@@ -139,7 +139,11 @@ void AppendEngineValue(const duckdb::Value& value, row::BytesForm bytes_form, st
   switch (type.id()) {
     case LogicalTypeId::LIST: return AppendItems(duckdb::ListValue::GetChildren(value), bytes_form, out);
     case LogicalTypeId::ARRAY: return AppendItems(duckdb::ArrayValue::GetChildren(value), bytes_form, out);
-    case LogicalTypeId::STRUCT: return AppendStruct(value, bytes_form, out);
+    case LogicalTypeId::STRUCT:
+      // row(1, 2) has no names: as an object its values would hide each other.
+      if (duckdb::StructType::IsUnnamed(type))
+        return AppendItems(duckdb::StructValue::GetChildren(value), bytes_form, out);
+      return AppendStruct(value, bytes_form, out);
     case LogicalTypeId::MAP: return AppendMap(value, bytes_form, out);
     default: break;
   }

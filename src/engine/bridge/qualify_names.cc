@@ -21,19 +21,23 @@ using duckdb::ParsedExpression;
 using duckdb::QueryNode;
 using duckdb::TableRef;
 
-class Qualifier {
+class Walker {
  public:
+  Walker(bool qualify, const ExpressionVisitor* visit, const TableVisitor* tables = nullptr)
+      : qualify_(qualify), visit_(visit), tables_(tables) {}
   void Statement(duckdb::SQLStatement& statement);
 
  private:
-  void Name(std::string& catalog, const std::string& schema) {
-    if (catalog.empty() && !schema.empty()) catalog = kCatalogName;
+  void Name(std::string& catalog, const std::string& schema, const std::string& table) {
+    if (tables_ != nullptr) (*tables_)(schema, table);
+    if (qualify_ && catalog.empty() && !schema.empty()) catalog = kCatalogName;
   }
   void Ctes(duckdb::CommonTableExpressionMap& ctes) {
     for (auto& entry : ctes.map) Node(*entry.second->query->node);
   }
   void Expression(duckdb::unique_ptr<ParsedExpression>& expression) {
     if (!expression) return;
+    if (visit_ != nullptr) (*visit_)(expression);
     if (expression->GetExpressionClass() == duckdb::ExpressionClass::SUBQUERY) {
       Node(*expression->Cast<duckdb::SubqueryExpression>().subquery->node);
     }
@@ -53,9 +57,13 @@ class Qualifier {
   void Ref(duckdb::unique_ptr<TableRef>& ref);
   void Insert(duckdb::InsertStatement& insert);
   void Merge(duckdb::MergeIntoStatement& merge);
+
+  const bool qualify_;
+  const ExpressionVisitor* const visit_;
+  const TableVisitor* const tables_;
 };
 
-void Qualifier::SelectNode(duckdb::SelectNode& node) {
+void Walker::SelectNode(duckdb::SelectNode& node) {
   Expressions(node.select_list);
   Ref(node.from_table);
   Expression(node.where_clause);
@@ -64,7 +72,7 @@ void Qualifier::SelectNode(duckdb::SelectNode& node) {
   Expression(node.qualify);
 }
 
-void Qualifier::Node(QueryNode& node) {
+void Walker::Node(QueryNode& node) {
   Ctes(node.cte_map);
   duckdb::ParsedExpressionIterator::EnumerateQueryNodeModifiers(
       node, [&](duckdb::unique_ptr<ParsedExpression>& child) { Expression(child); });
@@ -92,12 +100,12 @@ void Qualifier::Node(QueryNode& node) {
   }
 }
 
-void Qualifier::Ref(duckdb::unique_ptr<TableRef>& ref) {
+void Walker::Ref(duckdb::unique_ptr<TableRef>& ref) {
   if (!ref) return;
   switch (ref->type) {
     case duckdb::TableReferenceType::BASE_TABLE: {
       auto& table = ref->Cast<duckdb::BaseTableRef>();
-      return Name(table.catalog_name, table.schema_name);
+      return Name(table.catalog_name, table.schema_name, table.table_name);
     }
     case duckdb::TableReferenceType::JOIN: {
       auto& join = ref->Cast<duckdb::JoinRef>();
@@ -129,8 +137,8 @@ void Qualifier::Ref(duckdb::unique_ptr<TableRef>& ref) {
   }
 }
 
-void Qualifier::Insert(duckdb::InsertStatement& insert) {
-  Name(insert.catalog, insert.schema);
+void Walker::Insert(duckdb::InsertStatement& insert) {
+  Name(insert.catalog, insert.schema, insert.table);
   Ctes(insert.cte_map);
   if (insert.table_ref) Ref(insert.table_ref);
   if (insert.select_statement) Node(*insert.select_statement->node);
@@ -141,7 +149,7 @@ void Qualifier::Insert(duckdb::InsertStatement& insert) {
   }
 }
 
-void Qualifier::Merge(duckdb::MergeIntoStatement& merge) {
+void Walker::Merge(duckdb::MergeIntoStatement& merge) {
   Ctes(merge.cte_map);
   Ref(merge.target);
   Ref(merge.source);
@@ -156,7 +164,7 @@ void Qualifier::Merge(duckdb::MergeIntoStatement& merge) {
   }
 }
 
-void Qualifier::Statement(duckdb::SQLStatement& statement) {
+void Walker::Statement(duckdb::SQLStatement& statement) {
   switch (statement.type) {
     case duckdb::StatementType::SELECT_STATEMENT: return Node(*statement.Cast<duckdb::SelectStatement>().node);
     case duckdb::StatementType::INSERT_STATEMENT: return Insert(statement.Cast<duckdb::InsertStatement>());
@@ -180,7 +188,7 @@ void Qualifier::Statement(duckdb::SQLStatement& statement) {
     case duckdb::StatementType::EXPLAIN_STATEMENT: return Statement(*statement.Cast<duckdb::ExplainStatement>().stmt);
     case duckdb::StatementType::COPY_STATEMENT: {
       auto& info = *statement.Cast<duckdb::CopyStatement>().info;
-      Name(info.catalog, info.schema);
+      Name(info.catalog, info.schema, info.table);
       if (info.select_statement) Node(*info.select_statement);
       return;
     }
@@ -190,6 +198,14 @@ void Qualifier::Statement(duckdb::SQLStatement& statement) {
 
 }  // namespace
 
-void QualifyNames(duckdb::SQLStatement& statement) { Qualifier().Statement(statement); }
+void QualifyNames(duckdb::SQLStatement& statement) { Walker(true, nullptr).Statement(statement); }
+
+void ForEachTable(duckdb::SQLStatement& statement, const TableVisitor& visit) {
+  Walker(false, nullptr, &visit).Statement(statement);
+}
+
+void ForEachExpression(duckdb::SQLStatement& statement, const ExpressionVisitor& visit) {
+  Walker(false, &visit).Statement(statement);
+}
 
 }  // namespace kalamdb::engine

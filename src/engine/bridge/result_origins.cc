@@ -3,12 +3,28 @@
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/operator/logical_comparison_join.hpp"
+#include "duckdb/planner/operator/logical_delete.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/planner/operator/logical_insert.hpp"
+#include "duckdb/planner/operator/logical_merge_into.hpp"
+#include "duckdb/planner/operator/logical_update.hpp"
 #include "engine/bridge/scan.h"
 #include "engine/bridge/table_entry.h"
 
 namespace kalamdb::engine {
 namespace {
+
+ResultOrigin OfColumn(const TableEntry& entry, size_t column) {
+  const auto& stored = entry.table()->schema()->column(entry.ordinal_of(column));
+  return {stored.IsKey(), !stored.nullable || stored.IsKey()};
+}
+
+// A row of RETURNING is one of the table; behind it a MERGE says what it did.
+ResultOrigin OfTarget(const duckdb::TableCatalogEntry& target, bool returns, size_t column) {
+  const auto* entry = dynamic_cast<const TableEntry*>(&target);
+  if (entry == nullptr || !returns || column >= entry->GetColumns().LogicalColumnCount()) return {};
+  return OfColumn(*entry, column);
+}
 
 ResultOrigin OfScan(const duckdb::LogicalGet& get, const duckdb::ColumnBinding& binding) {
   if (get.function.name != kScanName || binding.column_index >= get.GetColumnIds().size()) return {};
@@ -16,8 +32,7 @@ ResultOrigin OfScan(const duckdb::LogicalGet& get, const duckdb::ColumnBinding& 
   const TableEntry& entry = get.bind_data->Cast<ScanBindData>().entry;
   if (column == kColumnHiddenId) return {true, true};
   if (column >= (1ull << 63)) return {};
-  const auto& stored = entry.table()->schema()->column(entry.ordinal_of(column));
-  return {stored.IsKey(), !stored.nullable || stored.IsKey()};
+  return OfColumn(entry, column);
 }
 
 ResultOrigin Trace(duckdb::LogicalOperator& op, const duckdb::ColumnBinding& binding);
@@ -43,6 +58,22 @@ ResultOrigin Trace(duckdb::LogicalOperator& op, const duckdb::ColumnBinding& bin
   using Type = duckdb::LogicalOperatorType;
   switch (op.type) {
     case Type::LOGICAL_GET: return OfScan(op.Cast<duckdb::LogicalGet>(), binding);
+    case Type::LOGICAL_INSERT: {
+      const auto& insert = op.Cast<duckdb::LogicalInsert>();
+      return OfTarget(insert.table, insert.return_chunk, binding.column_index);
+    }
+    case Type::LOGICAL_UPDATE: {
+      const auto& update = op.Cast<duckdb::LogicalUpdate>();
+      return OfTarget(update.table, update.return_chunk, binding.column_index);
+    }
+    case Type::LOGICAL_DELETE: {
+      const auto& del = op.Cast<duckdb::LogicalDelete>();
+      return OfTarget(del.table, del.return_chunk, binding.column_index);
+    }
+    case Type::LOGICAL_MERGE_INTO: {
+      const auto& merge = op.Cast<duckdb::LogicalMergeInto>();
+      return OfTarget(merge.table, merge.return_chunk, binding.column_index);
+    }
     case Type::LOGICAL_PROJECTION: {
       const auto& expression = *op.expressions[binding.column_index];
       if (expression.GetExpressionClass() != duckdb::ExpressionClass::BOUND_COLUMN_REF) return {};

@@ -28,7 +28,8 @@ RowChecks::RowChecks(duckdb::ClientContext& context, catalog::TablePtr table,
   for (size_t ordinal = 0; ordinal < schema.size(); ++ordinal) {
     const auto& column = schema.column(ordinal);
     const bool bounded = column.type.kind() == row::TypeKind::kText && column.type.length() != 0;
-    if (!column.nullable || column.IsKey() || bounded) to_check_.push_back(ordinal);
+    const bool embedding = column.type.kind() == row::TypeKind::kEmbedding;
+    if (!column.nullable || column.IsKey() || bounded || embedding) to_check_.push_back(ordinal);
   }
 }
 
@@ -38,12 +39,17 @@ Status RowChecks::CheckColumn(const RowEncoder& rows, size_t ordinal, size_t cou
   const auto& column = table_->schema()->column(ordinal);
   const bool required = !column.nullable || column.IsKey();
   const uint32_t limit = column.type.kind() == row::TypeKind::kText ? column.type.length() : 0;
+  const bool embedding = column.type.kind() == row::TypeKind::kEmbedding;
   for (size_t i = 0; i < count && i < *worst; ++i) {
     if (rows.IsNull(ordinal, i)) {
       if (!required) continue;
       *worst = i;
       *error = Error{ErrorCode::kNotNullViolation, RowName(first_row + i) + "column " + column.name + " of " +
                                                        table_->QualifiedName() + " is NOT NULL, but the value is NULL"};
+    } else if (embedding && rows.HasNullNumber(ordinal, i)) {
+      *worst = i;
+      *error = Error{ErrorCode::kTypeMismatch, RowName(first_row + i) + "the value of column " + column.name +
+                                                   " holds a NULL, " + column.type.ToSql() + " holds numbers"};
     } else if (limit != 0 && rows.Bytes(ordinal, i).size() > limit) {
       const size_t characters = CountCharacters(rows.Bytes(ordinal, i));
       if (characters <= limit) continue;

@@ -32,7 +32,7 @@ class RowChecks {
 
   const catalog::TablePtr table_;
   std::vector<duckdb::unique_ptr<duckdb::ExpressionExecutor>> checks_;
-  std::vector<size_t> to_check_;  // ordinals with NOT NULL or a length
+  std::vector<size_t> to_check_;  // ordinals with NOT NULL, a length, or numbers
 };
 
 // Characters of UTF-8 text.

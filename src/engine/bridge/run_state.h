@@ -19,6 +19,7 @@
 #include "duckdb.hpp"
 #include "duckdb/main/client_context_state.hpp"
 #include "engine/bridge/result_origins.h"
+#include "engine/bridge/returning.h"
 #include "engine/engine.h"
 #include "storage/database.h"
 #include "storage/read_view.h"
@@ -66,6 +67,7 @@ class RunState {
   const ExecuteContext& context;
   ScanCounters counters;
   std::vector<ResultOrigin> origins;  // of the result's columns; set while planning
+  ReturnedFacts returned;             // sinks add the ids, the commit the rest
   bool allow_files = false;           // COPY by an admin: reads and writes files
   bool is_insert = false;             // the statement is an INSERT, though its plan may be a MERGE
   bool binding_only = false;          // Bind(): nothing may be executed

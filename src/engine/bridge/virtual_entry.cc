@@ -29,6 +29,12 @@ class VirtualEntry final : public duckdb::TableCatalogEntry {
     return nullptr;
   }
   duckdb::TableStorageInfo GetStorageInfo(duckdb::ClientContext&) override { return {}; }
+  // What count(*) reads; there is no rowid.
+  duckdb::virtual_column_map_t GetVirtualColumns() const override {
+    duckdb::virtual_column_map_t columns;
+    columns.insert({duckdb::COLUMN_IDENTIFIER_EMPTY, duckdb::TableColumn("", duckdb::LogicalType::BOOLEAN)});
+    return columns;
+  }
   using TableCatalogEntry::GetScanFunction;
   duckdb::TableFunction GetScanFunction(duckdb::ClientContext&,
                                         duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
@@ -62,7 +68,7 @@ void ScanVirtual(duckdb::ClientContext&, duckdb::TableFunctionInput& input, duck
   for (; count < STANDARD_VECTOR_SIZE && state.next < state.rows.size(); ++count, ++state.next) {
     for (size_t i = 0; i < state.column_ids.size(); ++i) {
       const auto column = state.column_ids[i];
-      if (column >= table.columns.size()) {  // rowid, or nothing at all (count(*))
+      if (column >= table.columns.size()) {  // nothing at all: count(*)
         output.data[i].SetValue(count, duckdb::Value(output.data[i].GetType()));
       } else {
         output.data[i].SetValue(count, ToEngineValue(table.columns[column].second, state.rows[state.next][column]));

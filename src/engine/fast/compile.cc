@@ -274,7 +274,7 @@ class Compiler {
       return conflict.indexed_columns.empty() || IsKey(conflict.indexed_columns);
     }
     if (conflict.action_type != duckdb::OnConflictAction::UPDATE || !conflict.set_info ||
-        !IsKey(conflict.indexed_columns))
+        !IsKey(conflict.indexed_columns) || table_->kind == catalog::TableKind::kStream)
       return false;
     plan_->on_conflict = FastPlan::OnConflict::kUpdate;
     return Sets(*conflict.set_info, true);

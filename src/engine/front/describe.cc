@@ -124,7 +124,8 @@ Result<StatementResult> RunDescribe(const CommandServices& services, const Descr
                             context, sink);
   }
   if (const auto described = view->catalog->FindView(NamespaceOf(command.name, context), command.name.name);
-      described != nullptr && !command.history && !command.version) {
+      described != nullptr && MayReadView(context.identity, *view->catalog, *described) && !command.history &&
+      !command.version) {
     return DescribeView(services, *described, context, sink);
   }
   ASSIGN_OR_RETURN(const catalog::TablePtr table, FindReadableTable(*view->catalog, command.name, context));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "engine/front/tokens.h"
 
@@ -39,6 +40,57 @@ std::string Lower(std::string text) {
   return text;
 }
 
+// The engine's names of machine types, as SQL writes them. UUIDs are read as whole numbers of 128 bits.
+std::string SqlType(std::string_view machine) {
+  if (machine == "INT8") return "TINYINT";
+  if (machine == "INT16") return "SMALLINT";
+  if (machine == "INT32") return "INT";
+  if (machine == "INT64") return "BIGINT";
+  if (machine == "INT128") return "UUID or HUGEINT";
+  return std::string(machine);
+}
+
+// "Could not convert string 'x' to INT32", "Type INT64 with value 5 can't be cast … destination type INT16".
+std::optional<std::string> MisfitOf(const std::string& line) {
+  constexpr std::string_view kString = "Could not convert string ", kTo = "' to ", kColumn = " when casting from ",
+                             kType = "Type ", kValue = " with value ", kCannot = " can't be cast because",
+                             kTarget = "destination type ";
+  if (line.starts_with(kString)) {
+    const size_t to = line.rfind(kTo);
+    if (to == std::string::npos) return std::nullopt;
+    const std::string target = line.substr(to + kTo.size());
+    return "value " + line.substr(kString.size(), to + 1 - kString.size()) + " does not fit type " +
+           SqlType(target.substr(0, target.find(kColumn)));
+  }
+  const size_t value = line.find(kValue), cannot = line.rfind(kCannot), target = line.rfind(kTarget);
+  if (!line.starts_with(kType) || value == std::string::npos || cannot == std::string::npos ||
+      target == std::string::npos || cannot < value)
+    return std::nullopt;
+  return "value " + line.substr(value + kValue.size(), cannot - value - kValue.size()) + " does not fit type " +
+         SqlType(line.substr(target + kTarget.size()));
+}
+
+// An error in a CSV file: its line, and the sentence behind the line as it was read.
+std::optional<std::string> CsvError(const std::string& message) {
+  constexpr std::string_view kLine = "CSV Error on Line: ", kOriginal = "Original Line:";
+  if (!message.starts_with(kLine)) return std::nullopt;
+  const size_t end = message.find('\n');
+  std::string text = "line " + message.substr(kLine.size(), end - kLine.size()) + " of the file";
+  for (size_t at = end; at != std::string::npos;) {
+    const std::string rest = message.substr(at + 1);
+    if (!rest.starts_with(kOriginal)) return text + ": " + FirstLine(rest);
+    at = message.find('\n', at + 1);
+  }
+  return text;
+}
+
+Error BadValue(const std::string& message) {
+  if (auto csv = CsvError(message)) return Error{ErrorCode::kTypeMismatch, *std::move(csv)};
+  const std::string line = FirstLine(message);
+  // A value in such a message may hold anything, a slash too: it is the caller's own.
+  return Error{ErrorCode::kTypeMismatch, MisfitOf(line).value_or(line)};
+}
+
 Error MissingEntry(const ExtraInfo& info, const std::string& message) {
   const std::string type = Find(info, "type");
   const std::string name = Find(info, "name");
@@ -50,10 +102,41 @@ Error MissingEntry(const ExtraInfo& info, const std::string& message) {
   return Error{ErrorCode::kInvalidSql, FirstLine(message)};
 }
 
+// The binder says it in three ways.
+std::optional<std::string> UnknownColumn(const std::string& line) {
+  constexpr std::string_view kUpdate = "Referenced update column ", kNotFound = " not found in table!";
+  if (line.starts_with(kUpdate) && line.ends_with(kNotFound)) {
+    return "column " + line.substr(kUpdate.size(), line.size() - kUpdate.size() - kNotFound.size()) + " does not exist";
+  }
+  for (const std::string_view says : {" does not have a column with name ", " does not have a column named "}) {
+    const size_t at = line.find(says);
+    if (at == std::string::npos) continue;
+    std::string name = line.substr(at + says.size());
+    if (name.size() > 2 && name.front() == '"' && name.back() == '"') name = name.substr(1, name.size() - 2);
+    std::string table = line.substr(0, at);
+    if (table.starts_with("Table ")) table.front() = 't';
+    return "column " + name + " does not exist: " + table + " has none of this name";
+  }
+  return std::nullopt;
+}
+
+// The engine advises to change a setting, which nobody may.
+std::optional<Error> TooDeep(const std::string& message) {
+  if (!message.starts_with("Max expression depth limit") && !message.starts_with("memory exhausted"))
+    return std::nullopt;
+  return Error{ErrorCode::kTooLarge, "the statement nests too deeply"}.WithHint(
+      "Expressions may stand within each other 1,000 deep; long chains of operators and of UNION count too.");
+}
+
+Error ParserError(const std::string& message) {
+  return TooDeep(message).value_or(Error{ErrorCode::kInvalidSql, FirstLine(message)});
+}
+
 Error BinderError(const ExtraInfo& info, const std::string& message) {
   const std::string subtype = Find(info, "error_subtype");
   const std::string line = FirstLine(message);
   const std::string name = Find(info, "name");
+  if (auto deep = TooDeep(message)) return *std::move(deep);
   if (line.find("Referenced update column _") == 0) {
     return Error{ErrorCode::kInvalidSql, "columns that begin with _ are the server's: they are read, never written"};
   }
@@ -67,10 +150,7 @@ Error BinderError(const ExtraInfo& info, const std::string& message) {
     return Error{ErrorCode::kInvalidSql, "no function matches " + Find(info, "call")}.WithHint(
         "Explicit casts may help.");
   }
-  if (line.find("does not have a column with name") != std::string::npos ||
-      line.find("does not have a column named") != std::string::npos || line.find("Referenced update column") == 0) {
-    return Error{ErrorCode::kColumnNotFound, line};
-  }
+  if (const auto column = UnknownColumn(line)) return Error{ErrorCode::kColumnNotFound, *column};
   return Error{ErrorCode::kInvalidSql, line};
 }
 
@@ -82,7 +162,7 @@ Error Plain(ErrorCode code, const std::string& message, const char* instead) {
 Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& message) {
   switch (type) {
     case ExceptionType::PARSER:
-    case ExceptionType::SYNTAX: return Error{ErrorCode::kInvalidSql, FirstLine(message)};
+    case ExceptionType::SYNTAX: return ParserError(message);
     case ExceptionType::CATALOG: return MissingEntry(info, message);
     case ExceptionType::BINDER:
     case ExceptionType::EXPRESSION: return BinderError(info, message);
@@ -97,13 +177,14 @@ Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& messa
         return Error{ErrorCode::kCardinalityViolation,
                      "a subquery that stands for one value returned more than one row"};
       }
-      // A value in such a message may hold anything, a slash too: it is the caller's own.
-      return Error{ErrorCode::kTypeMismatch, FirstLine(message)};
+      return BadValue(message);
     case ExceptionType::CONSTRAINT: return Plain(ErrorCode::kCheckViolation, message, "a constraint is violated");
     case ExceptionType::PARAMETER_NOT_RESOLVED:
     case ExceptionType::PARAMETER_NOT_ALLOWED:
       return Plain(ErrorCode::kInvalidSql, message, "a parameter cannot stand here");
-    case ExceptionType::NOT_IMPLEMENTED: return Plain(ErrorCode::kUnsupported, message, "this is not offered");
+    case ExceptionType::NOT_IMPLEMENTED:
+      if (message.starts_with("Unknown TimeZone")) return Error{ErrorCode::kTypeMismatch, FirstLine(message)};
+      return Plain(ErrorCode::kUnsupported, message, "this is not offered");
     case ExceptionType::PERMISSION: return Plain(ErrorCode::kPermissionDenied, message, "this is not allowed");
     case ExceptionType::OUT_OF_MEMORY:
       return Error{ErrorCode::kTooLarge, "the statement needs more memory than limits.memory_bytes"}.WithHint(
@@ -112,7 +193,12 @@ Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& messa
     case ExceptionType::IO: return Error{ErrorCode::kStorageUnavailable, "a file could not be read or written"};
     case ExceptionType::TRANSACTION:
       return Plain(ErrorCode::kWriteConflict, message, "the transaction is in conflict with another one");
-    default: return Error{ErrorCode::kInternal, "internal error of the query engine"};
+    default: {
+      const std::string line = FirstLine(message);
+      return Error{ErrorCode::kInternal, line.empty() || TellsTooMuch(line)
+                                             ? "internal error of the query engine"
+                                             : "internal error of the query engine: " + line};
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 #include "duckdb/parser/parsed_expression_iterator.hpp"
 #include "duckdb/parser/parser.hpp"
 #include "engine/front/error_mapping.h"
+#include "engine/front/own_types.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -49,6 +50,7 @@ Result<duckdb::unique_ptr<duckdb::ParsedExpression>> ParseOne(std::string_view t
     auto list = duckdb::Parser::ParseExpressionList(std::string(text));
     if (list.size() != 1 || !list[0]->GetAlias().empty())
       return Error{ErrorCode::kInvalidSql, std::string(what) + " takes one expression"};
+    NameOwnTypesIn(*list[0]);
     return std::move(list[0]);
   } catch (const std::exception& e) {
     return MapException(e);

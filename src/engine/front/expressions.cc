@@ -81,6 +81,13 @@ Result<row::Value> Expressions::FoldDefault(const std::string& canonical, const 
     if (auto refused = CheckExpressionAllowed(*list[0])) return *std::move(refused);
     auto bound = Bind(*session.connection.context, std::move(list[0]), {}, ToEngineType(type));
     const duckdb::Value value = duckdb::ExpressionExecutor::EvaluateScalar(*session.connection.context, *bound, true);
+    if (type.kind() == row::TypeKind::kEmbedding && !value.IsNull()) {
+      for (const auto& number : duckdb::ArrayValue::GetChildren(value)) {
+        if (number.IsNull())
+          return Error{ErrorCode::kTypeMismatch,
+                       "DEFAULT " + canonical + " holds a NULL, " + type.ToSql() + " holds numbers"};
+      }
+    }
     row::Value folded = value.IsNull() ? row::Value::Null() : FromEngineValue(type, value);
     if (type.kind() == row::TypeKind::kText && type.length() != 0 && !folded.is_null()) {
       size_t characters = 0;

@@ -11,6 +11,7 @@
 #include "engine/front/allow_list.h"
 #include "engine/front/command_parser.h"
 #include "engine/front/error_mapping.h"
+#include "engine/front/own_types.h"
 #include "engine/front/statement.h"
 #include "engine/front/tokens.h"
 
@@ -21,6 +22,11 @@ Error Statement::Relocate(Error error) const {
     error.position -=
         std::count_if(inserted_.begin(), inserted_.end(), [&](int64_t at) { return at < error.position; });
   }
+  return error;
+}
+
+Error Shifted(Error error, int64_t by) {
+  if (error.position > 0) error.position = std::max<int64_t>(error.position + by, 0);
   return error;
 }
 
@@ -40,7 +46,7 @@ class StatementBuilder {
   Status Run() {
     const uint32_t from = sql_.tokens[begin_].begin;
     statement_->text_ = sql_.text.substr(from, sql_.tokens[end_ - 1].end - from);
-    statement_->offset_ = PositionOf(sql_.text, from) - 1;
+    statement_->offset_ = sql_.Position(from) - 1;
     RETURN_IF_ERROR(CollectParameters());
     CommandCursor cursor(sql_, begin_, end_);
     const Token first = cursor.token();
@@ -135,6 +141,7 @@ class StatementBuilder {
     const uint32_t from = sql_.tokens[begin_].begin;
     std::string& text = statement_->engine_text_;
     size_t copied = from;
+    int64_t inserted = 0;  // characters
     for (size_t i = begin_; i < end_; ++i) {
       const Token& token = sql_.tokens[i];
       if (i + 2 < end_ && sql_.IsWord(token, "at") && sql_.IsSymbol(sql_.tokens[i + 1], "(") &&
@@ -143,10 +150,11 @@ class StatementBuilder {
       }
       if (!NeedsQuotes(i)) continue;
       text += sql_.text.substr(copied, token.begin - copied);
-      const int64_t position = PositionOf(text, text.size());
       const std::string word = sql_.Value(token);
+      const int64_t position = sql_.Position(token.begin) - sql_.Position(from) + 1 + inserted;
       statement_->inserted_.push_back(position);
       statement_->inserted_.push_back(position + static_cast<int64_t>(word.size()) + 1);
+      inserted += 2;
       text += "\"" + word + "\"";
       copied = token.end;
     }
@@ -169,6 +177,7 @@ class StatementBuilder {
       if (parser.statements.size() != 1)
         return Error{ErrorCode::kInvalidSql, "syntax error: this is not one statement"}.WithHint("").At(1);
       s.tree_ = std::move(parser.statements[0]);
+      NameOwnTypes(*s.tree_);
     } catch (const std::exception& e) {
       return s.Relocate(MapException(e, s.engine_text_));
     }
@@ -233,7 +242,7 @@ Result<ScriptPtr> ParseScript(std::string_view text) {
       auto statement = StatementBuilder::Build(sql, begin, end);
       if (!statement.ok()) {
         Error error = std::move(statement).error();
-        if (error.position > 0) error.position += PositionOf(sql.text, sql.tokens[begin].begin) - 1;
+        if (error.position > 0) error.position += sql.Position(sql.tokens[begin].begin) - 1;
         return error;
       }
       script->push_back(*std::move(statement));

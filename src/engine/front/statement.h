@@ -77,6 +77,9 @@ class Statement final : public ParsedStatement {
   mutable std::atomic<std::shared_ptr<const BoundSignature>> signature_;
 };
 
+// The error's position, moved: it was one in a part of the text. A position that is not one stays so.
+Error Shifted(Error error, int64_t by);
+
 // Parses a whole text. Errors: kInvalidSql with position (in the whole text), kEmptySql.
 Result<ScriptPtr> ParseScript(std::string_view sql);
 

@@ -192,6 +192,28 @@ bool SqlText::IsWord(const Token& token, std::string_view lower_case_word) const
   return std::equal(raw.begin(), raw.end(), lower_case_word.begin(), [](char a, char b) { return LowerAscii(a) == b; });
 }
 
+int64_t SqlText::Position(size_t offset) const {
+  offset = std::min(offset, text.size());
+  if (counted.empty()) return static_cast<int64_t>(offset) + 1;
+  const size_t block = offset / kCountedBytes, start = block * kCountedBytes;
+  return counted[block] + PositionOf(std::string_view(text).substr(start), offset - start);
+}
+
+namespace {
+
+// The counts of SqlText::counted.
+std::vector<uint32_t> CountCharacters(std::string_view text) {
+  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return {};
+  std::vector<uint32_t> counts = {0};
+  for (size_t start = 0; start + SqlText::kCountedBytes <= text.size(); start += SqlText::kCountedBytes) {
+    const std::string_view block = text.substr(start, SqlText::kCountedBytes);
+    counts.push_back(counts.back() + static_cast<uint32_t>(PositionOf(block, block.size()) - 1));
+  }
+  return counts;
+}
+
+}  // namespace
+
 Result<SqlText> Tokenize(std::string_view sql) {
   SqlText result;
   if (const size_t bad = FindInvalidUtf8(sql); bad != std::string_view::npos)
@@ -207,6 +229,7 @@ Result<SqlText> Tokenize(std::string_view sql) {
     return SyntaxError(sql, 0, duckdb::ErrorData(e).RawMessage());
   }
   const std::string_view text = result.text;
+  result.counted = CountCharacters(text);
   result.tokens.reserve(cut.size() + 1);
   size_t end = 0;
   for (size_t i = 0; i < cut.size(); ++i) {

@@ -31,6 +31,12 @@ struct Token {
 struct SqlText {
   std::string text;  // unusual blanks of Unicode are plain ones here, each still one character
   std::vector<Token> tokens;
+  // Characters before byte 0, kCountedBytes, 2 * kCountedBytes …; none where each byte is a character.
+  static constexpr size_t kCountedBytes = 1'024;
+  std::vector<uint32_t> counted;
+
+  // Characters from 1 of the byte at `offset`: as PositionOf, at once wherever it lies.
+  int64_t Position(size_t offset) const;
 
   std::string_view Raw(const Token& token) const {
     return std::string_view(text).substr(token.begin, token.end - token.begin);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/bridge/chunk_codec.h"
+#include "engine/bridge/spell_names.h"
 #include "engine/front/result_table.h"
 #include "engine/front/rights.h"
 #include "engine/front/statement.h"
@@ -95,15 +96,17 @@ struct Prepared {
 };
 
 Result<Prepared> Prepare(const CommandServices& services, const CreateView& command, const ExecuteContext& context,
-                         const storage::ReadViewPtr& at, const std::string& ns) {
+                         const storage::ReadViewPtr& at, const std::string& ns, int64_t select_at) {
   ASSIGN_OR_RETURN(const auto statement, ParseEngineStatement(command.select));
   if (statement->refusal()) return *statement->refusal();
   if (statement->query_type() != QueryType::kSelect) return Error{ErrorCode::kInvalidSql, "a view is made of a SELECT"};
   if (!statement->parameters().empty()) return Error{ErrorCode::kInvalidSql, "a view cannot hold a parameter"};
   auto signature = services.runner->Bind(*statement->tree(), context, at);
-  if (!signature.ok()) return std::move(signature).error().WithHint(signature.error().hint).At(0);
+  if (!signature.ok()) return Shifted(statement->Relocate(std::move(signature).error()), select_at);
   RETURN_IF_ERROR(CheckColumns(*signature));
-  ASSIGN_OR_RETURN(ViewText text, MakeViewText(*statement->tree(), context.namespace_name, *at->catalog));
+  const auto tree = statement->tree()->Copy();
+  SpellNames(*tree, *at->catalog, context.namespace_name);
+  ASSIGN_OR_RETURN(ViewText text, MakeViewText(*tree, context.namespace_name, *at->catalog));
   auto view = std::make_shared<catalog::View>();
   view->namespace_name = ns;
   view->name = command.name.name;
@@ -117,7 +120,7 @@ Result<Prepared> Prepare(const CommandServices& services, const CreateView& comm
   return Prepared{std::move(view), *std::move(signature)};
 }
 
-Result<StatementResult> CreateOnce(const CommandServices& services, const CreateView& command,
+Result<StatementResult> CreateOnce(const CommandServices& services, const CreateView& command, int64_t select_at,
                                    const ExecuteContext& context, bool* retry) {
   const storage::ReadViewPtr now = services.database->View();
   const auto ns = now->catalog->FindNamespace(NamespaceOf(command.name, context));
@@ -129,7 +132,7 @@ Result<StatementResult> CreateOnce(const CommandServices& services, const Create
   if (old != nullptr && !command.or_replace)
     return Error{ErrorCode::kAlreadyExists, "view " + shown + " exists already",
                  "CREATE OR REPLACE VIEW makes it anew."};
-  ASSIGN_OR_RETURN(Prepared prepared, Prepare(services, command, context, now, ns->name));
+  ASSIGN_OR_RETURN(Prepared prepared, Prepare(services, command, context, now, ns->name, select_at));
   prepared.view->id = old != nullptr ? old->id : services.database->NewTableId().value;
   std::vector<Change> changes{PutOf(prepared.view, old == nullptr)};
   RETURN_IF_ERROR(CheckMade(services, *prepared.view, prepared.signature, changes, context));
@@ -187,11 +190,11 @@ Status CheckViewsBind(const CommandServices& services, const std::vector<ViewPtr
   return {};
 }
 
-Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command,
+Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command, int64_t select_at,
                                       const ExecuteContext& context) {
   RETURN_IF_ERROR(CheckAdmin(context.identity, "CREATE VIEW"));
   RETURN_IF_ERROR(catalog::CheckObjectName(command.name.name));
-  return DecideAndCommit([&](bool* retry) { return CreateOnce(services, command, context, retry); });
+  return DecideAndCommit([&](bool* retry) { return CreateOnce(services, command, select_at, context, retry); });
 }
 
 Result<StatementResult> RunDropView(const CommandServices& services, const DropView& command,

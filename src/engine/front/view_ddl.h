@@ -10,7 +10,8 @@
 
 namespace kalamdb::engine {
 
-Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command,
+// `select_at`: characters before its SELECT, for positions.
+Result<StatementResult> RunCreateView(const CommandServices& services, const CreateView& command, int64_t select_at,
                                       const ExecuteContext& context);
 Result<StatementResult> RunDropView(const CommandServices& services, const DropView& command,
                                     const ExecuteContext& context);

@@ -269,10 +269,10 @@ TEST_F(LiveSelectTest, FirstFailingRowEndsIt) {
   ASSERT_EQ(Sql("INSERT INTO notes VALUES (1, '5', 1, NULL), (2, 'two', 1, NULL), (3, 'three', 1, NULL), (4, 'four', "
                 "2, NULL)"),
             "4");
-  EXPECT_EQ(Live(*Must("SELECT id FROM notes WHERE room::INT > 3")), "ERROR Could not convert string 'two' to INT32");
+  EXPECT_EQ(Live(*Must("SELECT id FROM notes WHERE room::INT > 3")), "ERROR value 'two' does not fit type INT");
   EXPECT_EQ(Strip(Live(*Must("SELECT id FROM notes WHERE n = 1 AND id < 2 AND room::INT > 3"))), "{\"id\":\"1\"}");
   EXPECT_EQ(Live(*Must("SELECT id, room::INT AS r FROM notes WHERE id = 4")),
-            "ERROR Could not convert string 'four' to INT32");
+            "ERROR value 'four' does not fit type INT");
   const auto rows = RawRows("notes");
   const std::string_view bad = rows[1];
   std::vector<bool> matched;
