@@ -185,6 +185,7 @@ AlterResult AlterEditor::Finish() {
   table->checks = std::move(checks_);
   table->next_column_id = next_column_id_;
   table->updated_at = context_.now;
+  table->versions_in_record = false;
   table->schemas.push_back(std::make_shared<const row::Schema>(version_, std::move(columns_)));
   table->versions.push_back({version_, context_.now, context_.user_name, std::move(changes_)});
   result.table = std::move(table);

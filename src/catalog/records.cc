@@ -6,7 +6,9 @@
 namespace kalamdb::catalog {
 namespace {
 
-constexpr uint8_t kTableFormat = 0x01;
+constexpr uint8_t kTableFormat = 0x02;
+constexpr uint8_t kTableFormatWithVersions = 0x01;
+constexpr uint8_t kVersionFormat = 0x01;
 constexpr uint8_t kViewFormat = 0x01;
 constexpr uint8_t kNamespaceFormat = 0x01;
 
@@ -75,22 +77,26 @@ std::vector<ColumnId> GetColumnIds(RecordReader* in) {
   return ids;
 }
 
-Status GetVersions(RecordReader* in, Table* table) {
-  const uint64_t count = in->Count();
-  for (uint64_t n = 1; n <= count && in->ok(); ++n) {
-    VersionInfo info;
-    info.version = SchemaVersion(static_cast<uint32_t>(n));
-    info.created_at = in->Signed();
-    info.changed_by = in->String();
-    info.changes = in->String();
-    const std::string_view bytes = in->String();
-    if (!in->ok()) return {};
-    ASSIGN_OR_RETURN(row::SchemaPtr schema, row::DecodeSchema(bytes));
-    if (schema->version() != info.version) return Damaged("table", "its schema versions are not consecutive");
-    table->versions.push_back(std::move(info));
-    table->schemas.push_back(std::move(schema));
+// Without its number and format byte.
+Result<VersionRecord> GetVersion(RecordReader* in) {
+  VersionRecord version;
+  version.info.created_at = in->Signed();
+  version.info.changed_by = in->String();
+  version.info.changes = in->String();
+  const std::string_view bytes = in->String();
+  if (!in->ok()) return Damaged("schema version", "its length is wrong");
+  ASSIGN_OR_RETURN(version.schema, row::DecodeSchema(bytes));
+  version.info.version = version.schema->version();
+  return version;
+}
+
+Status GetVersions(uint64_t count, RecordReader* in, Table* table) {
+  for (uint64_t n = 1; n <= count; ++n) {
+    ASSIGN_OR_RETURN(VersionRecord version, GetVersion(in));
+    if (version.info.version.value != n) return Damaged("table", "its schema versions are not consecutive");
+    table->versions.push_back(std::move(version.info));
+    table->schemas.push_back(std::move(version.schema));
   }
-  if (table->schemas.empty()) return Damaged("table", "it has no schema version");
   return {};
 }
 
@@ -118,18 +124,33 @@ std::string EncodeTable(const Table& table) {
   }
   KALAM_CHECK(table.schemas.size() == table.versions.size());
   out.Varint(table.schemas.size());
-  for (size_t i = 0; i < table.schemas.size(); ++i) {
-    out.Signed(table.versions[i].created_at);
-    out.String(table.versions[i].changed_by);
-    out.String(table.versions[i].changes);
-    out.String(row::EncodeSchema(*table.schemas[i]));
-  }
   return out.Take();
 }
 
-Result<TablePtr> DecodeTable(std::string_view bytes) {
+std::string EncodeVersion(const Table& table, SchemaVersion version) {
+  KALAM_CHECK(version.is_set() && version <= table.version());
+  const VersionInfo& info = table.versions[version.value - 1];
+  RecordWriter out(kVersionFormat);
+  out.Signed(info.created_at);
+  out.String(info.changed_by);
+  out.String(info.changes);
+  out.String(row::EncodeSchema(*table.schemas[version.value - 1]));
+  return out.Take();
+}
+
+Result<VersionRecord> DecodeVersion(std::string_view bytes) {
   RecordReader in(bytes);
-  if (in.format() != kTableFormat) return CheckWhole("table", in, kTableFormat).error();
+  if (in.format() != kVersionFormat) return CheckWhole("schema version", in, kVersionFormat).error();
+  ASSIGN_OR_RETURN(VersionRecord version, GetVersion(&in));
+  RETURN_IF_ERROR(CheckWhole("schema version", in, kVersionFormat));
+  return version;
+}
+
+Result<TableRecord> DecodeTable(std::string_view bytes) {
+  RecordReader in(bytes);
+  const uint8_t format = in.format();
+  if (format != kTableFormat && format != kTableFormatWithVersions)
+    return CheckWhole("table", in, kTableFormat).error();
   auto table = std::make_shared<Table>();
   table->id = TableId(static_cast<uint32_t>(in.Varint()));
   table->namespace_name = in.String();
@@ -150,10 +171,13 @@ Result<TablePtr> DecodeTable(std::string_view bytes) {
     check.expression.columns = GetColumnIds(&in);
     table->checks.push_back(std::move(check));
   }
-  RETURN_IF_ERROR(GetVersions(&in, table.get()));
-  RETURN_IF_ERROR(CheckWhole("table", in, kTableFormat));
+  table->versions_in_record = format == kTableFormatWithVersions;
+  const uint64_t versions = table->versions_in_record ? in.Count() : in.Varint();
+  if (in.ok() && versions == 0) return Damaged("table", "it has no schema version");
+  if (table->versions_in_record) RETURN_IF_ERROR(GetVersions(versions, &in, table.get()));
+  RETURN_IF_ERROR(CheckWhole("table", in, format));
   if (!table->id.is_set() || !AreKnown(table->kind, table->options)) return Damaged("table", "a field has no meaning");
-  return TablePtr(std::move(table));
+  return TableRecord{std::move(table), versions};
 }
 
 std::string EncodeView(const View& view) {

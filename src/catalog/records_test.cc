@@ -44,47 +44,67 @@ View FullView() {
   return view;
 }
 
+// Behind the format byte; the same in formats 01 and 02.
+constexpr std::string_view kTableHex =
+    "07"
+    "03617070"
+    "0174"
+    "01"  // id, namespace, name, kind
+    "ac02"
+    "ac02"
+    "00"
+    "00"
+    "00"  // flush rows, interval, retention off, ttl
+    "01"
+    "03"
+    "02"
+    "056c6f63616c"  // scope, access level, compression, storage
+    "03"
+    "05616c696365"  // owner
+    "80897a"
+    "09"
+    "0163"  // created, updated, comment
+    "0c"
+    "02"  // next column id, write version
+    "01"
+    "07745f636865636b"
+    "0a28222332"
+    "22203e2030"
+    "29"
+    "0104"  // checks
+    "02";   // versions
+
+// Behind the format byte, and before the schema with its length: version 1.
+constexpr std::string_view kVersionHex =
+    "80897a"
+    "05616c696365"
+    "0c435245415445205441424c45";  // created, by whom, changes
+
 TEST(RecordsTest, GoldenBytesOfATable) {
-  std::string golden =
-      "01"  // format
-      "07"
-      "03617070"
-      "0174"
-      "01"  // id, namespace, name, kind
-      "ac02"
-      "ac02"
-      "00"
-      "00"
-      "00"  // flush rows, interval, retention off, ttl
-      "01"
-      "03"
-      "02"
-      "056c6f63616c"  // scope, access level, compression, storage
-      "03"
-      "05616c696365"  // owner
-      "80897a"
-      "09"
-      "0163"  // created, updated, comment
-      "0c"
-      "02"  // next column id, write version
-      "01"
-      "07745f636865636b"
-      "0a28222332"
-      "22203e2030"
-      "29"
-      "0104"  // checks
-      "02";   // versions
   const TablePtr table = FullTable();
-  const std::string hex = Hex(EncodeTable(*table));
-  golden +=
-      "80897a"
-      "05616c696365"
-      "0c435245415445205441424c45";
-  EXPECT_EQ(hex.substr(0, golden.size()), golden);
-  // Then the schema's own bytes (row, docs/formats/schema.md) behind their length, and version 2 alike.
-  const std::string schema = row::EncodeSchema(*table->schemas[0]);
-  EXPECT_EQ(hex.substr(golden.size() + (schema.size() < 128 ? 2 : 4), schema.size() * 2), Hex(schema));
-  EXPECT_TRUE(hex.ends_with(Hex(row::EncodeSchema(*table->schemas[1]))));
+  EXPECT_EQ(Hex(EncodeTable(*table)), "02" + std::string(kTableHex));
+  // The schema's own bytes are of row (docs/formats/schema.md).
+  RecordWriter schema(0);
+  schema.String(row::EncodeSchema(*table->schemas[0]));
+  EXPECT_EQ(Hex(EncodeVersion(*table, SchemaVersion(1))),
+            "01" + std::string(kVersionHex) + Hex(schema.Take().substr(1)));
+}
+
+TEST(RecordsTest, ATableOfFormat01HoldsItsVersions) {
+  const TablePtr table = FullTable();
+  std::string old = EncodeTable(*table);
+  old[0] = 1;
+  old += EncodeVersion(*table, SchemaVersion(1)).substr(1);
+  old += EncodeVersion(*table, SchemaVersion(2)).substr(1);
+  const TableRecord record = *DecodeTable(old);
+  EXPECT_TRUE(record.table->versions_in_record);
+  EXPECT_EQ(record.versions, 2u);
+  EXPECT_EQ(record.table->versions[1].changes, table->versions[1].changes);
+  EXPECT_EQ(PrintCreateTable(*record.table), PrintCreateTable(*table));
+  for (size_t length = 0; length < old.size(); ++length) {
+    EXPECT_FALSE(DecodeTable(std::string_view(old).substr(0, length)).ok()) << length;
+  }
+  EXPECT_FALSE(DecodeTable(old + '\0').ok());
 }
 
 TEST(RecordsTest, GoldenBytesOfAView) {
@@ -120,7 +140,15 @@ TEST(RecordsTest, GoldenBytesOfANamespace) {
 
 TEST(RecordsTest, TablesComeBack) {
   const TablePtr table = FullTable();
-  const TablePtr back = *DecodeTable(EncodeTable(*table));
+  const TableRecord record = *DecodeTable(EncodeTable(*table));
+  ASSERT_EQ(record.versions, 2u);
+  const std::shared_ptr<Table> back = record.table;
+  EXPECT_FALSE(back->versions_in_record);
+  for (uint32_t v = 1; v <= 2; ++v) {
+    VersionRecord version = *DecodeVersion(EncodeVersion(*table, SchemaVersion(v)));
+    back->versions.push_back(std::move(version.info));
+    back->schemas.push_back(std::move(version.schema));
+  }
   EXPECT_EQ(back->options, table->options);
   EXPECT_EQ(back->name, "t");
   EXPECT_EQ(back->owner_name, "alice");
@@ -141,7 +169,11 @@ TEST(RecordsTest, TablesComeBack) {
 
 TEST(RecordsTest, DamageIsSeenAndNeverCrashes) {
   const std::string table = EncodeTable(*FullTable());
+  const std::string version = EncodeVersion(*FullTable(), SchemaVersion(2));
   const std::string view = EncodeView(FullView());
+  for (size_t length = 0; length < version.size(); ++length) {
+    EXPECT_FALSE(DecodeVersion(std::string_view(version).substr(0, length)).ok()) << length;
+  }
   for (size_t length = 0; length < table.size(); ++length) {
     EXPECT_FALSE(DecodeTable(std::string_view(table).substr(0, length)).ok()) << length;
   }
@@ -158,8 +190,8 @@ TEST(RecordsTest, DamageIsSeenAndNeverCrashes) {
     }
   }
   std::string newer = table;
-  newer[0] = 2;
-  EXPECT_NE(DecodeTable(newer).error().message.find("format 2"), std::string::npos);
+  newer[0] = 3;
+  EXPECT_NE(DecodeTable(newer).error().message.find("format 3"), std::string::npos);
 }
 
 TEST(RecordBytesTest, VarintsAndSigns) {

@@ -10,13 +10,37 @@ namespace {
 
 constexpr char kNamespaceRecord = 'N';
 constexpr char kTableRecord = 'T';
+constexpr char kVersionRecord = 'S';
 constexpr char kViewRecord = 'V';
 constexpr char kGivenIdRecord = 'I';
 
+void AppendId(uint32_t id, std::string* key) {
+  for (int shift = 24; shift >= 0; shift -= 8) *key += static_cast<char>(id >> shift & 0xFF);
+}
+
+uint32_t IdAt(std::string_view key, size_t at) {
+  uint32_t id = 0;
+  for (char c : key.substr(at, 4)) id = id << 8 | static_cast<unsigned char>(c);
+  return id;
+}
+
 std::string IdKey(char kind, uint32_t id) {
   std::string key(1, kind);
-  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(id >> shift & 0xFF);
+  AppendId(id, &key);
   return key;
+}
+
+std::string VersionKey(TableId table, uint32_t version) {
+  std::string key = IdKey(kVersionRecord, table.value);
+  AppendId(version, &key);
+  return key;
+}
+
+// The versions that `now` has and `before`, which may be nullptr, has not; all where they had no records yet.
+void PutVersions(const Table& now, const Table* before, Records* records) {
+  const bool some_are_there = before != nullptr && !before->versions_in_record;
+  for (uint32_t v = some_are_there ? before->version().value + 1 : 1; v <= now.version().value; ++v)
+    records->emplace_back(VersionKey(now.id, v), EncodeVersion(now, SchemaVersion(v)));
 }
 
 // Entries of one namespace, or of all where `namespace_name` is empty, by name.
@@ -102,8 +126,8 @@ Result<SnapshotPtr> Snapshot::Apply(const std::vector<Change>& changes) const {
   return editor.Finish();
 }
 
-std::vector<std::pair<std::string, std::optional<std::string>>> RecordsOf(const Change& change) {
-  std::vector<std::pair<std::string, std::optional<std::string>>> records;
+Records RecordsOf(const Change& change, const Snapshot& before) {
+  Records records;
   uint32_t given = 0;
   switch (change.kind) {
     case Change::Kind::kPutNamespace:
@@ -114,11 +138,16 @@ std::vector<std::pair<std::string, std::optional<std::string>>> RecordsOf(const 
       break;
     case Change::Kind::kPutTable:
       records.emplace_back(IdKey(kTableRecord, change.table->id.value), EncodeTable(*change.table));
+      PutVersions(*change.table, before.FindTable(change.table->id).get(), &records);
       if (!change.expected_version.is_set()) given = change.table->id.value;
       break;
-    case Change::Kind::kDropTable:
+    case Change::Kind::kDropTable: {
+      const TablePtr table = before.FindTable(change.table->id);
       records.emplace_back(IdKey(kTableRecord, change.table->id.value), std::nullopt);
+      for (uint32_t v = 1; table != nullptr && v <= table->version().value; ++v)
+        records.emplace_back(VersionKey(table->id, v), std::nullopt);
       break;
+    }
     case Change::Kind::kPutView:
       records.emplace_back(IdKey(kViewRecord, change.view->id), EncodeView(*change.view));
       given = change.view->id;
@@ -137,9 +166,10 @@ Status Loader::Add(std::string_view key, std::string_view value) {
   if (key.empty()) return WrongRecord(key, "its key is empty");
   const std::string_view rest = key.substr(1);
   uint32_t id = 0;
+  if (key[0] == kVersionRecord) return AddVersion(key, value);
   if (key[0] != kNamespaceRecord) {
     if (rest.size() != 4) return WrongRecord(key, "its key has a wrong length");
-    for (char c : rest) id = id << 8 | static_cast<unsigned char>(c);
+    id = IdAt(rest, 0);
     if (id != UINT32_MAX) next_id_ = std::max(next_id_, id + 1);
   }
   switch (key[0]) {
@@ -150,9 +180,9 @@ Status Loader::Add(std::string_view key, std::string_view value) {
       return {};
     }
     case kTableRecord: {
-      ASSIGN_OR_RETURN(TablePtr table, DecodeTable(value));
-      if (table->id.value != id) return WrongRecord(key, "it holds another table");
-      tables_.push_back(std::move(table));
+      ASSIGN_OR_RETURN(TableRecord record, DecodeTable(value));
+      if (record.table->id.value != id) return WrongRecord(key, "it holds another table");
+      tables_.push_back(std::move(record));
       return {};
     }
     case kViewRecord: {
@@ -166,7 +196,35 @@ Status Loader::Add(std::string_view key, std::string_view value) {
   }
 }
 
+Status Loader::AddVersion(std::string_view key, std::string_view value) {
+  if (key.size() != 9) return WrongRecord(key, "its key has a wrong length");
+  ASSIGN_OR_RETURN(VersionRecord version, DecodeVersion(value));
+  if (version.info.version.value != IdAt(key, 5)) return WrongRecord(key, "it holds another version");
+  versions_[IdAt(key, 1)].emplace(version.info.version.value, std::move(version));
+  return {};
+}
+
+Status Loader::JoinVersions() {
+  for (TableRecord& record : tables_) {
+    Table& table = *record.table;
+    if (table.versions_in_record) continue;
+    auto& versions = versions_[table.id.value];
+    for (uint32_t v = 1; v <= record.versions; ++v) {
+      const auto version = versions.find(v);
+      if (version == versions.end()) return WrongRecord(VersionKey(table.id, v), "it is missing");
+      table.versions.push_back(std::move(version->second.info));
+      table.schemas.push_back(std::move(version->second.schema));
+    }
+    if (versions.size() != record.versions)
+      return WrongRecord(VersionKey(table.id, versions.rbegin()->first), "its table is older");
+    versions_.erase(table.id.value);
+  }
+  if (versions_.empty()) return {};
+  return WrongRecord(VersionKey(TableId(versions_.begin()->first), 1), "it has no table");
+}
+
 Result<SnapshotPtr> Loader::Finish() {
+  RETURN_IF_ERROR(JoinVersions());
   // The same door as every later change, so that what was loaded obeys the same rules.
   const SnapshotPtr empty = Snapshot::Empty();
   SnapshotEditor editor(*empty);
@@ -181,7 +239,8 @@ Result<SnapshotPtr> Loader::Finish() {
     change.if_absent = row::FoldName(ns->name) != "default";
     RETURN_IF_ERROR(add(std::move(change)));
   }
-  for (const TablePtr& table : tables_) RETURN_IF_ERROR(add({.kind = Change::Kind::kPutTable, .table = table}));
+  for (const TableRecord& record : tables_)
+    RETURN_IF_ERROR(add({.kind = Change::Kind::kPutTable, .table = record.table}));
   for (const ViewPtr& view : views_) {
     RETURN_IF_ERROR(add({.kind = Change::Kind::kPutView, .view = view, .if_absent = true}));
   }

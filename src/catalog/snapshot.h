@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,10 +71,11 @@ class Snapshot {
   uint64_t generation_ = 0;
 };
 
-// What a change writes into the `catalog` family: key, and value or nothing (delete).
-// Keys: 'N' folded name · 'T' table id (4, big-endian) · 'V' view id (4, big-endian) · 'I' an id that was given (4,
-// big-endian; empty value; the greatest counts, smaller ones are removed where they are met).
-std::vector<std::pair<std::string, std::optional<std::string>>> RecordsOf(const Change& change);
+// What a change of `before` writes into the `catalog` family: key, and value or nothing (delete).
+// Keys: 'N' folded name · 'T' table id (4, big-endian) · 'S' table id (4) schema version (4) · 'V' view id (4) · 'I' an
+// id that was given (4; empty value; the greatest counts, smaller ones are removed where they are met).
+using Records = std::vector<std::pair<std::string, std::optional<std::string>>>;
+Records RecordsOf(const Change& change, const Snapshot& before);
 
 // Rebuilds the snapshot at start from all records of the family, in any order. Errors: kStorageUnavailable naming the
 // record.
@@ -84,8 +86,13 @@ class Loader {
   uint32_t next_id() const { return next_id_; }  // above every table and view id that was ever given
 
  private:
+  Status AddVersion(std::string_view key, std::string_view value);
+  // Puts the versions into their tables. Errors: one is missing, or has no table.
+  Status JoinVersions();
+
   std::vector<NamespacePtr> namespaces_;
-  std::vector<TablePtr> tables_;
+  std::vector<TableRecord> tables_;
+  std::map<uint32_t, std::map<uint32_t, VersionRecord>> versions_;  // table id → version
   std::vector<ViewPtr> views_;
   uint32_t next_id_ = 1;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <utility>
 
 #include "base/random.h"
 #include "catalog/test_tables.h"
@@ -170,15 +171,21 @@ class Disk {
   void Commit(const std::vector<Change>& changes) {
     Result<SnapshotPtr> next = snapshot_->Apply(changes);
     ASSERT_TRUE(next.ok()) << next.error().message;
-    snapshot_ = *std::move(next);
+    const SnapshotPtr before = std::exchange(snapshot_, *std::move(next));
     for (const Change& change : changes) {
-      for (auto& [key, value] : RecordsOf(change)) {
+      for (auto& [key, value] : RecordsOf(change, *before)) {
+        written_.push_back(key);
         value ? void(records_[key] = *value) : void(records_.erase(key));
       }
     }
   }
   const SnapshotPtr& snapshot() const { return snapshot_; }
   std::map<std::string, std::string>& records() { return records_; }
+  // Keys since the last call.
+  std::vector<std::string> TakeWritten() { return std::exchange(written_, {}); }
+
+  // From what is on disk.
+  void Restart() { Load(&snapshot_); }
 
   uint32_t Load(SnapshotPtr* out) {
     Loader loader;
@@ -195,6 +202,7 @@ class Disk {
  private:
   SnapshotPtr snapshot_ = Snapshot::Empty();
   std::map<std::string, std::string> records_;
+  std::vector<std::string> written_;
 };
 
 TEST(LoaderTest, ComesBackAsItWas) {
@@ -213,6 +221,78 @@ TEST(LoaderTest, ComesBackAsItWas) {
   EXPECT_EQ(loaded->FindNamespace("app")->name, "App");
   EXPECT_EQ(EncodeTable(*loaded->FindTable("app", "t")), EncodeTable(*t2));
   EXPECT_EQ(EncodeView(*loaded->FindView("app", "v")), EncodeView(*disk.snapshot()->FindView("app", "v")));
+}
+
+TEST(LoaderTest, AnAlterWritesTheTableAndOneVersion) {
+  Disk disk;
+  disk.Commit({PutNamespace("app")});
+  TablePtr table = NewTable(1, "app", "t");
+  disk.Commit({Put(table)});
+  for (int i = 0; i < 20; ++i) {
+    const TablePtr next = Next(table, Add("c" + std::to_string(i), "INT"));
+    (void)disk.TakeWritten();
+    disk.Commit({Put(next, table->version().value)});
+    table = next;
+  }
+  EXPECT_EQ(disk.TakeWritten(), (std::vector<std::string>{{"T\0\0\0\1", 5}, {"S\0\0\0\1\0\0\0\x15", 9}}));
+  SnapshotPtr loaded;
+  disk.Load(&loaded);
+  const TablePtr back = loaded->FindTable("app", "t");
+  ASSERT_EQ(back->versions.size(), 21u);
+  for (uint32_t v = 1; v <= 21; ++v)
+    EXPECT_EQ(EncodeVersion(*back, SchemaVersion(v)), EncodeVersion(*table, SchemaVersion(v)));
+  disk.Commit({DropTable(table, 21)});
+  for (const auto& [key, value] : disk.records()) EXPECT_TRUE(key[0] == 'N' || key[0] == 'I') << key;
+}
+
+// A data directory from before versions had records of their own.
+TEST(LoaderTest, VersionsOfAnOldRecordAreWrittenByTheNextChange) {
+  Disk disk;
+  disk.Commit({PutNamespace("app")});
+  const TablePtr one = NewTable(1, "app", "t"), two = Next(one, Add("c", "INT"));
+  disk.Commit({Put(one)});
+  disk.Commit({Put(two, 1)});
+  std::string old = disk.records()[{"T\0\0\0\1", 5}];
+  old[0] = 1;
+  for (const char* version : {"S\0\0\0\1\0\0\0\1", "S\0\0\0\1\0\0\0\2"}) {
+    old += disk.records()[{version, 9}].substr(1);
+    disk.records().erase({version, 9});
+  }
+  disk.records()[{"T\0\0\0\1", 5}] = old;
+  disk.Restart();
+  const TablePtr three = Next(disk.snapshot()->FindTable("app", "t"), Add("d", "INT"));
+  disk.Commit({Put(three, 2)});
+  disk.Restart();
+  const TablePtr four = Next(disk.snapshot()->FindTable("app", "t"), Add("e", "INT"));
+  (void)disk.TakeWritten();
+  disk.Commit({Put(four, 3)});
+  EXPECT_EQ(disk.TakeWritten().size(), 2u);
+  disk.Restart();
+  EXPECT_EQ(PrintCreateTable(*disk.snapshot()->FindTable("app", "t")), PrintCreateTable(*four));
+  EXPECT_EQ(disk.snapshot()->FindTable("app", "t")->versions[0].changes, "CREATE TABLE");
+}
+
+TEST(LoaderTest, NoVersionIsMissingUnseen) {
+  const TablePtr table = Next(NewTable(1, "app", "t"), Add("c", "INT"));
+  const auto load = [&](std::vector<std::pair<std::string, std::string>> versions) {
+    Loader loader;
+    EXPECT_TRUE(loader.Add("Napp", EncodeNamespace(*WithApp()->FindNamespace("app"))).ok());
+    EXPECT_TRUE(loader.Add(std::string_view("T\0\0\0\1", 5), EncodeTable(*table)).ok());
+    for (const auto& [key, value] : versions) {
+      if (!loader.Add(key, value).ok()) return false;
+    }
+    return loader.Finish().ok();
+  };
+  const std::pair<std::string, std::string> one{{"S\0\0\0\1\0\0\0\1", 9}, EncodeVersion(*table, SchemaVersion(1))};
+  const std::pair<std::string, std::string> two{{"S\0\0\0\1\0\0\0\2", 9}, EncodeVersion(*table, SchemaVersion(2))};
+  EXPECT_TRUE(load({two, one}));
+  EXPECT_FALSE(load({one}));
+  EXPECT_FALSE(load({two}));
+  EXPECT_FALSE(load({}));
+  EXPECT_FALSE(load({one, {two.first, one.second}}));
+  EXPECT_FALSE(load({one, {two.first.substr(0, 8), two.second}}));
+  EXPECT_FALSE(load({one, two, {{"S\0\0\0\2\0\0\0\1", 9}, one.second}}));
+  EXPECT_FALSE(load({one, {two.first, two.second + "x"}}));
 }
 
 TEST(LoaderTest, IdsAreNeverGivenAgainWhateverTheOrderOfCommits) {
@@ -243,6 +323,10 @@ TEST(LoaderTest, RefusesWhatIsDamaged) {
   }
   Loader without_namespace;
   ASSERT_TRUE(without_namespace.Add(key, table).ok());
+  ASSERT_TRUE(
+      without_namespace
+          .Add(std::string_view("S\0\0\0\1\0\0\0\1", 9), EncodeVersion(*NewTable(1, "app", "t"), SchemaVersion(1)))
+          .ok());
   EXPECT_EQ(without_namespace.Finish().error().code, ErrorCode::kStorageUnavailable);
 }
 

@@ -86,6 +86,8 @@ struct Table {
   // The last version that changed the row layout or a constraint: a write planned on a table whose write_version is the
   // same commits, whatever options, comments or names have changed since.
   SchemaVersion write_version{1};
+  // Loaded from a record of format 01, which held the versions too: the next change writes a record for each of them.
+  bool versions_in_record = false;
   std::shared_ptr<row::ProjectionCache> projections =
       std::make_shared<row::ProjectionCache>();  // shared with older and newer versions
 
@@ -121,10 +123,22 @@ struct Namespace {
 };
 using NamespacePtr = std::shared_ptr<const Namespace>;
 
-// Records of the `catalog` family (docs/formats/catalog.md), versioned by their first byte. Errors:
-// kStorageUnavailable.
+// Records of the `catalog` family (docs/formats/catalog.md), versioned by their first byte. A table has one record for
+// itself and one for each of its schema versions, so that an ALTER writes as much at version 1,000 as at version 2.
+// Errors: kStorageUnavailable.
+struct TableRecord {
+  std::shared_ptr<Table> table;  // without schemas and versions, unless versions_in_record
+  size_t versions = 0;           // how many there must be
+};
+struct VersionRecord {
+  VersionInfo info;
+  row::SchemaPtr schema;
+};
 std::string EncodeTable(const Table& table);
-Result<TablePtr> DecodeTable(std::string_view bytes);
+Result<TableRecord> DecodeTable(std::string_view bytes);
+// REQUIRES: 1 <= version <= table.version().
+std::string EncodeVersion(const Table& table, SchemaVersion version);
+Result<VersionRecord> DecodeVersion(std::string_view bytes);
 std::string EncodeView(const View& view);
 Result<ViewPtr> DecodeView(std::string_view bytes);
 std::string EncodeNamespace(const Namespace& ns);

@@ -174,7 +174,7 @@ void Round::AddWrite(WriteSet& write, uint32_t* ordinal) {
 void Round::AddCatalogChanges(CommitRequest& request, Commit* commit, uint32_t* ordinal) {
   using Kind = catalog::Change::Kind;
   for (const catalog::Change& change : request.catalog_changes) {
-    for (const auto& [key, value] : catalog::RecordsOf(change)) {
+    for (const auto& [key, value] : catalog::RecordsOf(change, *catalog_)) {
       if (value) {
         batch_.Put(kv::Family::kCatalog, key, *value);
       } else {
