@@ -81,6 +81,9 @@ class LiveSelect {
   // The same subscription over another version of the table: `*` takes new columns, named ones follow by id.
   // Errors: kColumnNotFound where a named column is gone; kTypeMismatch … where the predicate no longer binds.
   virtual Result<LiveSelectPtr> Rebind(catalog::TablePtr table) const = 0;
+  // The same in some microseconds, without the engine's binder; nullptr where Rebind must be asked: a named column is
+  // gone or has another type. Never blocks.
+  virtual LiveSelectPtr RebindSame(catalog::TablePtr /*table*/) const { return nullptr; }
 };
 
 }  // namespace kalamdb::engine

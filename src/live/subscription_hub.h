@@ -4,8 +4,9 @@
 // Flows:
 //   a commit   OnCommit (commit thread) → queue_ → Shard → Deliver: candidates → judge → frames → FrameSink::Send
 //   a subscribe  Subscribe → Schedule → Start: compile → register → load the view → ack → ReadSnapshot → PumpBatches →
-//   CatchUp → live falling back   Demote (schema change, bulk commit, slow reader, overflow): out of the group,
-//   position kept → CatchUp
+//   CatchUp → live
+//   a schema change  MoveInPlace where the query means the same in the next version, else as falling back
+//   falling back  Demote (schema change, bulk commit, slow reader, overflow): out of the group, position kept → CatchUp
 // Lock order: mutex_ → Connection::out → whatever FrameSink takes. queue_mutex_ and the executor's are leaves. A
 // FrameSink may be called under mutex_, so it must not call the hub from Send, QueuedBytes or WhenDrained (its drain
 // callback only schedules). Going live without gap or overlap: a subscription is registered before its view is loaded,
@@ -56,6 +57,11 @@ class SubscriptionHub final : public Hub {
   void FallBehind(Seq lost_up_to) EXCLUDES(mutex_);
   void Deliver(const storage::Commit& commit) EXCLUDES(mutex_);
   void DeliverCatalog(const storage::Commit& commit) REQUIRES(mutex_);
+  // A live subscription goes on over the table's next version, and is told, without leaving the stream. `rebound` is
+  // shared by those that ask the same. False: its query must be bound again, or its socket is full.
+  using Rebound = std::map<const engine::LiveSelect*, engine::LiveSelectPtr>;
+  bool MoveInPlace(Subscription& subscription, const catalog::TablePtr& table, Seq seq, Rebound* rebound)
+      REQUIRES(mutex_);
   void DeliverWrites(const storage::Commit& commit, const storage::WriteSet& writes) REQUIRES(mutex_);
   void DeliverTo(Partition& partition, std::span<const ChangeRows> changes, const storage::Commit& commit)
       REQUIRES(mutex_);

@@ -60,18 +60,32 @@ class LiveQueryBinder {
     if (query_.where) conjuncts.push_back(BindLiveExpression(*binder, context, *query_.where, LogicalType::BOOLEAN));
     for (const auto& expression : projections) RETURN_IF_ERROR(CheckStable(*expression));
     for (const auto& expression : conjuncts) RETURN_IF_ERROR(CheckStable(*expression));
-    for (size_t i = 0; i < projections.size(); ++i) types_.push_back(projections[i]->return_type);
+    for (const auto& projection : projections) bound_.projection_types.push_back(projection->return_type);
     SimplifyLive(*binder, context, &projections, &conjuncts);
     bound_.projections.expressions = std::move(projections);
     TakeEqualities(std::move(conjuncts));
+    // Before CompactProgram: columns still go by their ids.
+    for (const auto& conjunct : bound_.residual.expressions) bound_.residual_texts.push_back(LiveKeyText(*conjunct));
+    for (const auto& projection : bound_.projections.expressions)
+      bound_.projection_texts.push_back(LiveKeyText(*projection));
+    CompactProgram(inputs_, &bound_.residual);
+    CompactProgram(inputs_, &bound_.projections);
     return {};
+  }
+
+  // What was bound over `old`, whose columns that the query names are here with the same types.
+  void TakeExpressions(const BoundLiveQuery& old) {
+    bound_.equalities = old.equalities;
+    bound_.residual = Moved(old.residual, *old.table->schema());
+    bound_.projections = Moved(old.projections, *old.table->schema());
+    bound_.residual_texts = old.residual_texts;
+    bound_.projection_texts = old.projection_texts;
+    bound_.projection_types = old.projection_types;
   }
 
   void Finish() {
     MakeGroupKey();
     MakeColumns();
-    CompactProgram(inputs_, &bound_.residual);
-    CompactProgram(inputs_, &bound_.projections);
   }
 
  private:
@@ -108,6 +122,16 @@ class LiveQueryBinder {
         "Rename one of them with AS; the key's columns and _seq are always there.");
   }
 
+  LiveProgram Moved(const LiveProgram& old, const row::Schema& old_schema) const {
+    LiveProgram program;
+    for (LiveInput input : old.inputs) {
+      if (!input.system) input.ordinal = *schema_.FindById(old_schema.column(input.ordinal).id);
+      program.inputs.push_back(std::move(input));
+    }
+    for (const auto& expression : old.expressions) program.expressions.push_back(expression->Copy());
+    return program;
+  }
+
   void TakeEqualities(LiveExpressions conjuncts) {
     for (ExpressionPtr& conjunct : conjuncts) {
       if (auto term = EqualityOf(*conjunct, schema_)) {
@@ -118,7 +142,6 @@ class LiveQueryBinder {
     }
   }
 
-  // Before CompactProgram: columns still go by their ids.
   void MakeGroupKey() {
     std::string& key = bound_.group_key;
     key = std::to_string(bound_.table->id.value) + ":" + std::to_string(bound_.table->version().value) + ":" +
@@ -127,13 +150,13 @@ class LiveQueryBinder {
       const row::Type& type = schema_.column(*schema_.FindById(term.column)).type;
       key += ResolvedName(term.column) + "=" + term.value.ToSqlLiteral(type) + " ";
     }
-    for (const auto& conjunct : bound_.residual.expressions) key += LiveKeyText(*conjunct) + " ";
+    for (const std::string& conjunct : bound_.residual_texts) key += conjunct + " ";
     for (const LiveOutput& output : bound_.outputs) {
       key += output.json_key;
       if (output.system) {
         key += ResolvedName(*output.system);
       } else if (output.expression) {
-        key += LiveKeyText(*bound_.projections.expressions[*output.expression]);
+        key += bound_.projection_texts[*output.expression];
       } else {
         key += ResolvedName(schema_.column(output.ordinal).id);
       }
@@ -148,7 +171,7 @@ class LiveQueryBinder {
       if (output.system) {
         column.data_type_json = DataTypeJson(SystemColumnType(*output.system));
       } else if (output.expression) {
-        column.data_type_json = DataTypeJson(types_[*output.expression]);
+        column.data_type_json = DataTypeJson(bound_.projection_types[*output.expression]);
       } else {
         const row::Column& stored = schema_.column(output.ordinal);
         column.data_type_json = stored.type.ToJson();
@@ -166,7 +189,6 @@ class LiveQueryBinder {
   const row::Schema& schema_;
   const std::vector<LiveInput> inputs_;
   BoundLiveQuery& bound_;
-  std::vector<LogicalType> types_;  // of the projections, as bound
   size_t expressions_ = 0;
 };
 
@@ -194,6 +216,24 @@ Result<std::shared_ptr<const BoundLiveQuery>> BindLiveQuery(LiveSessionPtr sessi
   }
   binder.Finish();
   return std::shared_ptr<const BoundLiveQuery>(std::move(bound));
+}
+
+std::shared_ptr<const BoundLiveQuery> RebindSameLiveQuery(const BoundLiveQuery& old, catalog::TablePtr table) {
+  const row::Schema& before = *old.table->schema();
+  const row::Schema& after = *table->schema();
+  for (const auto& [id, name] : old.query->named) {
+    const auto was = before.FindById(id), is = after.FindById(id);
+    if (!was || !is || !(before.column(*was).type == after.column(*is).type)) return nullptr;
+  }
+  auto bound = std::make_shared<BoundLiveQuery>();
+  bound->session = old.session;
+  bound->query = old.query;
+  bound->table = std::move(table);
+  LiveQueryBinder binder(*bound->query, *bound->table, bound.get());
+  if (!binder.ListOutputs().ok()) return nullptr;
+  binder.TakeExpressions(old);
+  binder.Finish();
+  return bound;
 }
 
 }  // namespace kalamdb::engine

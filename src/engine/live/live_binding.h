@@ -51,6 +51,9 @@ struct BoundLiveQuery {
   std::vector<LiveOutput> outputs;  // as they stand in a row
   std::vector<LiveColumn> columns;  // the schema the client sees
   std::string group_key;
+  // Of the expressions as they were bound, with columns by their ids: their part of the group key, and their types.
+  std::vector<std::string> residual_texts, projection_texts;
+  std::vector<duckdb::LogicalType> projection_types;
 };
 
 // Errors: kColumnNotFound where a named column is gone, kInvalidSql (two columns of one name, wrong types …),
@@ -59,6 +62,10 @@ struct BoundLiveQuery {
 Result<std::shared_ptr<const BoundLiveQuery>> BindLiveQuery(LiveSessionPtr session,
                                                             std::shared_ptr<const LiveQuery> query,
                                                             catalog::TablePtr table, std::string_view text);
+
+// The same query over another version of the table, with the expressions that are bound already. nullptr where they may
+// mean something else there (a named column is gone or has another type), or where the select list has no meaning.
+std::shared_ptr<const BoundLiveQuery> RebindSameLiveQuery(const BoundLiveQuery& old, catalog::TablePtr table);
 
 // The types that a query asks of its parameters; INVALID = nothing asked. Errors as above.
 Result<duckdb::case_insensitive_map_t<duckdb::LogicalType>> AskedTypes(LiveSession& session, const LiveQuery& query,

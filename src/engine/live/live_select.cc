@@ -151,8 +151,15 @@ class CompiledLiveSelect final : public LiveSelect {
   }
 
   Result<LiveSelectPtr> Rebind(catalog::TablePtr table) const override {
+    if (LiveSelectPtr same = RebindSame(table)) return same;
     ASSIGN_OR_RETURN(auto bound, BindLiveQuery(parts_->Session(), bound_->query, std::move(table), {}));
     return MakeCompiledLiveSelect(std::move(bound), parts_);
+  }
+
+  LiveSelectPtr RebindSame(catalog::TablePtr table) const override {
+    if (parts_->Session() != bound_->session) return nullptr;  // the engine was started anew
+    auto bound = RebindSameLiveQuery(*bound_, std::move(table));
+    return bound == nullptr ? nullptr : MakeCompiledLiveSelect(std::move(bound), parts_);
   }
 
  private:
