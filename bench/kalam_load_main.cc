@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <string>
 
+#include "evolution_scenarios.h"
 #include "kalam_scenarios.h"
 #include "load_args.h"
 #include "load_stats.h"
@@ -21,9 +22,14 @@ constexpr Scenario kScenarios[] = {
     {"insert", RunInsert},
     {"select", RunSelect},
     {"live", RunLive},
+    {"alter", RunAlter},
+    {"describe", RunDescribe},
+    {"scan", RunScan},
+    {"alter-live", RunAlterLive},
     {"fdatasync", RunFdatasync},
     {"pg-insert", RunPostgresInsert},
     {"pg-select", RunPostgresSelect},
+    {"pg-alter", RunPostgresAlter},
     {"pg-live", RunPostgresNotify},
     {"redis-get", RunRedisGet},
     {"redis-live", RunRedisPublish},

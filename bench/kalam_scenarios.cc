@@ -1,89 +1,17 @@
 // Requests of the scenarios, and what is checked of their replies.
 #include "kalam_scenarios.h"
 
-#include <poll.h>
-
 #include <string>
 
+#include "admin.h"
 #include "base/random.h"
 #include "closed_loop.h"
-#include "row/json.h"
-#include "row/json_document.h"
-#include "server/client.h"
+#include "open_loop.h"
+#include "sample_rows.h"
 
 namespace kalamdb::bench {
 
 namespace {
-
-constexpr std::string_view kText =
-    "the quick brown fox jumps over the lazy dog and then has a rest for a while, one hundred bytes in all";
-
-// A logged-in administrator's connection for what is around the measurement.
-class Admin {
- public:
-  Admin(const LoadArgs& args, LoadStats* stats)
-      : stats_(stats), url_(*server::ParseClientUrl(args.Text("url", "127.0.0.1:8080"))), http_(url_) {
-    const std::string body = R"({"user":"root","password":")" + args.Text("password", "") + "\"}";
-    Result<server::ClientResponse> reply = http_.Send({.path = "/v1/api/auth/login", .headers = {}, .body = body});
-    if (!reply.ok()) {
-      stats_->Fail(reply.error().message);
-      return;
-    }
-    Result<row::JsonDocument> document = row::JsonDocument::Parse(reply->body);
-    std::optional<row::JsonView> token = document.ok() ? document->root().Find("access_token") : std::nullopt;
-    if (token) {
-      token_ = token->text();
-    } else {
-      stats_->Fail("the login was refused");
-    }
-  }
-
-  std::string Sql(std::string_view sql, bool must_succeed = true) {
-    std::string body = R"({"sql":)";
-    row::AppendJsonString(sql, &body);
-    Result<server::ClientResponse> reply =
-        http_.Send({.path = "/v1/api/sql", .headers = "Authorization: Bearer " + token_ + "\r\n", .body = body + "}"});
-    if (!reply.ok()) {
-      stats_->Fail(reply.error().message);
-      return {};
-    }
-    if (must_succeed && reply->status != 200) stats_->Fail("a statement failed with " + std::to_string(reply->status));
-    return reply->body;
-  }
-
-  // The one value of the one row.
-  std::string Value(std::string_view sql) {
-    Result<row::JsonDocument> document = row::JsonDocument::Parse(Sql(sql));
-    if (!document.ok()) return {};
-    std::optional<row::JsonView> results = document->root().Find("results");
-    if (!results || results->items().empty()) return {};
-    std::optional<row::JsonView> rows = (*results->items().begin()).Find("rows");
-    if (!rows || rows->items().empty()) return {};
-    return std::string((*(*rows->items().begin()).items().begin()).text());
-  }
-
-  // A whole request to the SQL route.
-  std::string Request(std::string_view body, std::string_view headers = "") const {
-    std::string request =
-        "POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + token_ +
-        "\r\n";
-    request.append(headers)
-        .append("Content-Length: ")
-        .append(std::to_string(body.size()))
-        .append("\r\n\r\n")
-        .append(body);
-    return request;
-  }
-
-  const server::ClientUrl& url() const { return url_; }
-  const std::string& token() const { return token_; }
-
- private:
-  LoadStats* const stats_;
-  const server::ClientUrl url_;
-  server::HttpClient http_;
-  std::string token_;
-};
 
 ClosedLoop HttpLoop(const LoadArgs& args, const server::ClientUrl& url) {
   ClosedLoop loop;
@@ -94,37 +22,6 @@ ClosedLoop HttpLoop(const LoadArgs& args, const server::ClientUrl& url) {
   loop.check = CheckHttp200;
   return loop;
 }
-
-std::string DurabilityHeader(const LoadArgs& args) {
-  return "X-Durability: " + args.Text("durability", "sync") + "\r\n";
-}
-
-// (id, room, author, stars, body): five columns.
-void AppendRow(bool as_params, uint64_t id, std::string* body) {
-  const std::string number = std::to_string(id);
-  if (as_params) {
-    body->append("\"")
-        .append(number)
-        .append("\",\"room")
-        .append(std::to_string(id % 10))
-        .append("\",\"author\",")
-        .append(std::to_string(id % 5));
-    body->append(",\"").append(kText).append("\"");
-  } else {
-    body->append("(")
-        .append(number)
-        .append(",'room")
-        .append(std::to_string(id % 10))
-        .append("','author',")
-        .append(std::to_string(id % 5));
-    body->append(",'").append(kText).append("')");
-  }
-}
-
-// Hot rows are what is measured: nothing is flushed meanwhile.
-constexpr std::string_view kColumns =
-    "(id BIGINT PRIMARY KEY, room TEXT, author TEXT, stars INT, body TEXT) WITH (FLUSH_POLICY = "
-    "'rows:100000000,interval:86400')";
 
 std::string InsertBody(uint64_t first_id, uint64_t rows, bool as_params) {
   std::string body = R"({"sql":"INSERT INTO bench.messages VALUES )";
@@ -162,7 +59,7 @@ void RunInsert(const LoadArgs& args, LoadStats* stats) {
   Admin admin(args, stats);
   admin.Sql(
       "CREATE NAMESPACE IF NOT EXISTS bench; DROP TABLE IF EXISTS bench.messages; CREATE SHARED TABLE bench.messages " +
-      std::string(kColumns));
+      std::string(kColumns) + std::string(kStaysHot));
   if (stats->failed()) return;
   const auto rows = static_cast<uint64_t>(args.Number("rows", 1));
   const bool as_params = args.Text("form", "params") == "params";
@@ -181,7 +78,7 @@ void RunInsert(const LoadArgs& args, LoadStats* stats) {
   loop.Run(stats);
   if (stats->failed()) return;
   // What was acknowledged is there; what was on its way may be.
-  const uint64_t found = std::stoull("0" + admin.Value("SELECT count(*) FROM bench.messages"));
+  const uint64_t found = admin.Count("SELECT count(*) FROM bench.messages");
   if (found < acknowledged || found > next_id - 1) {
     stats->Fail("acknowledged " + std::to_string(acknowledged) + " rows, found " + std::to_string(found));
   }
@@ -190,31 +87,26 @@ void RunInsert(const LoadArgs& args, LoadStats* stats) {
 void RunSelect(const LoadArgs& args, LoadStats* stats) {
   Admin admin(args, stats);
   const auto keys = static_cast<uint64_t>(args.Number("keys", 1'000'000));
-  admin.Sql("CREATE NAMESPACE IF NOT EXISTS bench; CREATE SHARED TABLE IF NOT EXISTS bench.points " +
-            std::string(kColumns));
-  if (stats->failed()) return;
-  uint64_t loaded = std::stoull("0" + admin.Value("SELECT count(*) FROM bench.points"));
-  constexpr uint64_t kRowsAStatement = 5'000;
-  for (; loaded < keys && !stats->failed(); loaded += kRowsAStatement) {
-    std::string sql = "INSERT INTO bench.points VALUES ";
-    for (uint64_t i = 1; i <= kRowsAStatement; ++i) {
-      if (i > 1) sql += ",";
-      AppendRow(false, loaded + i, &sql);
+  const bool cold = args.Number("cold", 0) != 0;
+  const std::string table = cold ? "bench.cold_points" : "bench.points";
+  if (cold) {
+    constexpr uint64_t kRowsASegment = 10'000;
+    for (uint64_t rows = kRowsASegment; rows <= keys && !stats->failed(); rows += kRowsASegment) {
+      const bool made = LoadHotRows(table, rows, &admin, stats);
+      if (made) admin.Sql("STORAGE FLUSH TABLE " + table + " WAIT");
     }
-    admin.Sql(sql);
+  } else if (!stats->failed()) {
+    LoadHotRows(table, keys, &admin, stats);
   }
   if (stats->failed()) return;
   const bool as_params = args.Text("form", "params") == "params";
   SeededRandom random(42);
-  uint64_t id = 0;
+  const auto asked = static_cast<uint64_t>(args.Number("again", static_cast<long>(keys)));
   ClosedLoop loop = HttpLoop(args, admin.url());
-  std::vector<uint64_t> asked(static_cast<size_t>(loop.connections));
+  const std::string select = R"({"sql":"SELECT * FROM )" + table + " WHERE id = ";
   loop.next = [&](int, std::string* request) {
-    id = 1 + random.Below(keys);
-    const std::string number = std::to_string(id);
-    *request =
-        admin.Request(as_params ? R"({"sql":"SELECT * FROM bench.points WHERE id = $1","params":[)" + number + "]}"
-                                : R"({"sql":"SELECT * FROM bench.points WHERE id = )" + number + "\"}");
+    const std::string number = std::to_string(1 + random.Below(asked) * (keys / asked));
+    *request = admin.Request(as_params ? select + R"($1","params":[)" + number + "]}" : select + number + "\"}");
   };
   loop.check = [](std::string_view reply) {
     if (std::string wrong = CheckHttp200(reply); !wrong.empty()) return wrong;
@@ -244,51 +136,36 @@ void RunLive(const LoadArgs& args, LoadStats* stats) {
   }
   Result<server::ClientSocket> writer = server::ClientSocket::Connect(admin.url(), 10'000);
   if (!writer.ok()) return stats->Fail(writer.error().message);
-  const int64_t rate = args.Number("rate", 1'000);
-  const auto total = static_cast<uint64_t>(rate * args.Number("seconds", 5));
   const std::string headers = DurabilityHeader(args);
-  const int64_t start_us = NowMicros() + 100'000;
-  auto intended = [&](uint64_t id) { return start_us + static_cast<int64_t>(id - 1) * 1'000'000 / rate; };
-  uint64_t sent = 0, seen = 0;
   std::string replies;
-  stats->Start();
-  while (seen < total && !stats->failed()) {
-    while (sent < total && NowMicros() >= intended(sent + 1)) {
-      ++sent;
-      const std::string body = R"~({"sql":"INSERT INTO bench.events VALUES ($1, $2)","params":[)~" +
-                               std::to_string(sent) + ",\"" + std::string(kText) + "\"]}";
-      if (!writer->Send(admin.Request(body, headers)).ok()) stats->Fail("the writer broke");
+  OpenLoop loop;
+  loop.rate = args.Number("rate", 1'000);
+  loop.total = static_cast<uint64_t>(loop.rate * args.Number("seconds", 5));
+  loop.event_fd = (*socket)->fd();
+  loop.reply_fd = writer->fd();
+  loop.send = [&](uint64_t id) -> std::string {
+    const std::string body = R"~({"sql":"INSERT INTO bench.events VALUES ($1, $2)","params":[)~" + std::to_string(id) +
+                             ",\"" + std::string(kText) + "\"]}";
+    return writer->Send(admin.Request(body, headers)).ok() ? "" : "the writer broke";
+  };
+  loop.read_replies = [&]() -> std::string {
+    if (Result<size_t> n = writer->Receive(&replies); !n.ok() || *n == 0) return "the writer's replies ended";
+    for (size_t length; (length = HttpReplyLength(replies)) != 0; replies.erase(0, length)) {
+      if (std::string wrong = CheckHttp200(replies); !wrong.empty()) return wrong;
     }
-    pollfd waits[2] = {{(*socket)->fd(), POLLIN, 0}, {writer->fd(), POLLIN, 0}};
-    const int64_t until_us = sent < total ? intended(sent + 1) - NowMicros() : 5'000'000;
-    const timespec timeout{until_us > 0 ? until_us / 1'000'000 : 0, until_us > 0 ? (until_us % 1'000'000) * 1'000 : 0};
-    const int ready = ::ppoll(waits, 2, &timeout, nullptr);
-    if (ready == 0 && sent == total)
-      stats->Fail("events are missing: " + std::to_string(seen) + " of " + std::to_string(total));
-    if ((waits[1].revents & POLLIN) != 0) {
-      if (Result<size_t> n = writer->Receive(&replies); !n.ok() || *n == 0) stats->Fail("the writer's replies ended");
-      for (size_t length; (length = HttpReplyLength(replies)) != 0; replies.erase(0, length)) {
-        if (std::string wrong = CheckHttp200(replies); !wrong.empty()) stats->Fail(wrong);
-      }
-    }
-    while ((*socket)->HasFrame() || (waits[0].revents & POLLIN) != 0) {
-      waits[0].revents = 0;
+    return "";
+  };
+  // A frame holds the rows of one commit, in key order.
+  loop.read_events = [&](const std::function<void(uint64_t)>& saw) -> std::string {
+    do {
       Result<std::string> frame = (*socket)->Receive(5'000);
-      if (!frame.ok()) {
-        stats->Fail(frame.error().message);
-        break;
-      }
-      const int64_t now = NowMicros();
-      // A frame holds the rows of one commit, in key order; every id exactly once and in order.
-      for (size_t at = 0; (at = frame->find("\"id\":\"", at)) != std::string::npos; at += 6) {
-        const uint64_t id = std::strtoull(frame->c_str() + at + 6, nullptr, 10);
-        if (id != seen + 1) stats->Fail("event " + std::to_string(id) + " came instead of " + std::to_string(seen + 1));
-        seen = id;
-        stats->Add(now - intended(id));
-      }
-    }
-  }
-  stats->Stop();
+      if (!frame.ok()) return frame.error().message;
+      for (size_t at = 0; (at = frame->find("\"id\":\"", at)) != std::string::npos; at += 6)
+        saw(std::strtoull(frame->c_str() + at + 6, nullptr, 10));
+    } while ((*socket)->HasFrame());
+    return "";
+  };
+  loop.Run(stats);
 }
 
 }  // namespace kalamdb::bench

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "row/json.h"
+
 namespace kalamdb::bench {
 
 namespace {
@@ -80,13 +82,14 @@ std::string LoadStats::Json() {
   std::snprintf(
       text, sizeof text,
       R"({"scenario":"%s","connections":%d,"seconds":%.3f,"operations":%llu,"rate":%.1f,"p50_us":%u,"p99_us":%u,)"
-      R"("p999_us":%u,"max_us":%u,"client_cpu_us":%.2f,"server_cpu_us":%.2f,"server_peak_kib":%llu,"ok":%s,"failure":"%s"})",
+      R"("p999_us":%u,"max_us":%u,"client_cpu_us":%.2f,"server_cpu_us":%.2f,"server_peak_kib":%llu,"ok":%s)",
       scenario_.c_str(), connections_, seconds, static_cast<unsigned long long>(operations_),
       operations / std::max(seconds, 1e-6), Quantile(0.5), Quantile(0.99), Quantile(0.999), Quantile(1.0),
       static_cast<double>(own_cpu_us_) / operations, static_cast<double>(cpu_us_) / operations,
-      static_cast<unsigned long long>(pid_ == 0 ? 0 : ProcessPeakKiB()), failed() ? "false" : "true",
-      failure_.substr(0, 200).c_str());
-  return text;
+      static_cast<unsigned long long>(pid_ == 0 ? 0 : ProcessPeakKiB()), failed() ? "false" : "true");
+  std::string json = std::string(text) + notes_ + ",\"failure\":";
+  row::AppendJsonString(failure_.substr(0, 300), &json);
+  return json + "}";
 }
 
 }  // namespace kalamdb::bench

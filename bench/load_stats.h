@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kalamdb::bench {
@@ -23,7 +24,12 @@ class LoadStats {
 
   // The process whose CPU and memory are reported; 0 = none.
   void Watch(int pid) { pid_ = pid; }
-  void Fail(std::string why) { failure_ = std::move(why); }
+  // The first failure is kept: what follows comes of it.
+  void Fail(std::string why) {
+    if (failure_.empty()) failure_ = std::move(why);
+  }
+  // A further figure of this run.
+  void Note(const std::string& name, double value) { notes_ += ",\"" + name + "\":" + std::to_string(value); }
   bool failed() const { return !failure_.empty(); }
   uint64_t operations() const { return operations_; }
 
@@ -40,7 +46,7 @@ class LoadStats {
   int64_t started_us_ = 0, stopped_us_ = 0, cpu_us_ = 0, own_cpu_us_ = 0;
   uint64_t operations_ = 0;
   std::vector<uint32_t> latencies_us_;
-  std::string failure_;
+  std::string failure_, notes_;
 };
 
 }  // namespace kalamdb::bench

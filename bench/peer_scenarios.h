@@ -9,6 +9,7 @@ namespace kalamdb::bench {
 // --conninfo "host=… port=… user=… dbname=…", --connections, --seconds, --durability sync|wal, --rows, --keys, --rate.
 void RunPostgresInsert(const LoadArgs& args, LoadStats* stats);
 void RunPostgresSelect(const LoadArgs& args, LoadStats* stats);
+void RunPostgresAlter(const LoadArgs& args, LoadStats* stats);  // --alters
 void RunPostgresNotify(const LoadArgs& args, LoadStats* stats);
 
 // --url 127.0.0.1:6379, --connections, --seconds, --keys, --rate.

@@ -4,7 +4,6 @@
 #ifdef KALAM_WITH_LIBPQ
 
 #include <libpq-fe.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -14,13 +13,12 @@
 #include <vector>
 
 #include "base/random.h"
+#include "open_loop.h"
+#include "sample_rows.h"
 
 namespace kalamdb::bench {
 
 namespace {
-
-constexpr const char* kText =
-    "the quick brown fox jumps over the lazy dog and then has a rest for a while, one hundred bytes in all";
 
 struct CloseConnection {
   void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -121,11 +119,33 @@ void RunLoop(const LoadArgs& args, const Loop& loop, LoadStats* stats) {
   ::close(poll_fd);
 }
 
+// What is there of the replies of a pipeline.
+std::string ReadPipeline(PGconn* connection) {
+  PQconsumeInput(connection);
+  std::string wrong;
+  while (PQisBusy(connection) == 0) {
+    PGresult* result = PQgetResult(connection);
+    if (result == nullptr && PQisBusy(connection) == 0 && (result = PQgetResult(connection)) == nullptr) break;
+    if (result != nullptr && PQresultStatus(result) == PGRES_FATAL_ERROR) wrong = PQerrorMessage(connection);
+    PQclear(result);
+  }
+  return wrong;
+}
+
+// A table of that many rows, made where it has another number.
+void LoadPoints(const std::string& table, const std::string& rows, PGconn* connection, LoadStats* stats) {
+  Run(connection, "CREATE TABLE IF NOT EXISTS " + table + std::string(kColumns), stats);
+  if (Run(connection, "SELECT count(*) FROM " + table, stats) == rows) return;
+  Run(connection,
+      "TRUNCATE " + table + "; INSERT INTO " + table + " SELECT i, 'room' || i % 10, 'author', i % 5, '" +
+          std::string(kText) + "' FROM generate_series(1, " + rows + ") t(i)",
+      stats);
+  Run(connection, "VACUUM ANALYZE " + table, stats);
+}
+
 std::string Setup(const LoadArgs& args) {
   return std::string("SET synchronous_commit = ") + (args.Text("durability", "sync") == "sync" ? "on" : "off");
 }
-
-constexpr const char* kColumns = "(id BIGINT PRIMARY KEY, room TEXT, author TEXT, stars INT, body TEXT)";
 
 }  // namespace
 
@@ -152,7 +172,7 @@ void RunPostgresInsert(const LoadArgs& args, LoadStats* stats) {
     Params params;
     for (uint64_t i = 0; i < rows; ++i, ++next_id) {
       params.insert(params.end(), {std::to_string(next_id), "room" + std::to_string(next_id % 10), "author",
-                                   std::to_string(next_id % 5), kText});
+                                   std::to_string(next_id % 5), std::string(kText)});
     }
     return params;
   };
@@ -167,15 +187,8 @@ void RunPostgresSelect(const LoadArgs& args, LoadStats* stats) {
   Connection admin = Connect(args, stats);
   if (stats->failed()) return;
   const std::string keys = args.Text("keys", "1000000");
-  Run(admin.get(), "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS points " + std::string(kColumns),
-      stats);
-  if (Run(admin.get(), "SELECT count(*) FROM points", stats) != keys) {
-    Run(admin.get(),
-        "TRUNCATE points; INSERT INTO points SELECT i, 'room' || i % 10, 'author', i % 5, '" + std::string(kText) +
-            "' FROM generate_series(1, " + keys + ") t(i)",
-        stats);
-    Run(admin.get(), "VACUUM ANALYZE points", stats);
-  }
+  Run(admin.get(), "SET client_min_messages = warning", stats);
+  LoadPoints("points", keys, admin.get(), stats);
   if (stats->failed()) return;
   SeededRandom random(42);
   const auto count = static_cast<uint64_t>(std::stoull(keys));
@@ -184,6 +197,25 @@ void RunPostgresSelect(const LoadArgs& args, LoadStats* stats) {
   loop.prepare_sql = "SELECT * FROM points WHERE id = $1";
   loop.next = [&] { return Params{std::to_string(1 + random.Below(count))}; };
   RunLoop(args, loop, stats);
+}
+
+// The same four kinds of ALTER as RunAlter's, over --keys rows; PostgreSQL rewrites the table for the wider type.
+void RunPostgresAlter(const LoadArgs& args, LoadStats* stats) {
+  Connection admin = Connect(args, stats);
+  if (stats->failed()) return;
+  Run(admin.get(), Setup(args) + "; SET client_min_messages = warning", stats);
+  LoadPoints("altered_" + args.Text("keys", "0"), args.Text("keys", "0"), admin.get(), stats);
+  static constexpr const char* kActions[] = {"ADD COLUMN extra INT DEFAULT 7", "RENAME COLUMN extra TO other",
+                                             "ALTER COLUMN other TYPE BIGINT", "DROP COLUMN other"};
+  const long alters = args.Number("alters", 100);
+  stats->Start();
+  for (long i = 0; i < alters && !stats->failed(); ++i) {
+    const std::string sql = "ALTER TABLE altered_" + args.Text("keys", "0") + " " + kActions[i % 4];
+    const int64_t started_us = NowMicros();
+    Run(admin.get(), sql, stats);
+    stats->Add(NowMicros() - started_us);
+  }
+  stats->Stop();
 }
 
 // INSERT with a trigger that notifies; another connection listens.
@@ -202,40 +234,27 @@ void RunPostgresNotify(const LoadArgs& args, LoadStats* stats) {
   Prepare(writer.get(), "INSERT INTO events VALUES ($1, $2)", stats);
   if (stats->failed() || PQenterPipelineMode(writer.get()) != 1 || PQsetnonblocking(writer.get(), 1) != 0)
     return stats->Fail("pipeline");
-  const int64_t rate = args.Number("rate", 1'000);
-  const auto total = static_cast<uint64_t>(rate * args.Number("seconds", 5));
-  const int64_t start_us = NowMicros() + 100'000;
-  auto intended = [&](uint64_t id) { return start_us + static_cast<int64_t>(id - 1) * 1'000'000 / rate; };
-  uint64_t sent = 0, seen = 0;
-  stats->Start();
-  while (seen < total && !stats->failed()) {
-    while (sent < total && NowMicros() >= intended(sent + 1)) {
-      ++sent;
-      if (!SendPrepared(writer.get(), {std::to_string(sent), kText}) || PQpipelineSync(writer.get()) != 1)
-        stats->Fail(PQerrorMessage(writer.get()));
-      PQflush(writer.get());
-    }
-    pollfd waits[2] = {{PQsocket(listener.get()), POLLIN, 0}, {PQsocket(writer.get()), POLLIN, 0}};
-    const int64_t until_us = sent < total ? intended(sent + 1) - NowMicros() : 5'000'000;
-    const timespec timeout{until_us > 0 ? until_us / 1'000'000 : 0, until_us > 0 ? (until_us % 1'000'000) * 1'000 : 0};
-    if (::ppoll(waits, 2, &timeout, nullptr) == 0 && sent == total) stats->Fail("events are missing");
-    PQconsumeInput(writer.get());
-    while (PQisBusy(writer.get()) == 0) {
-      PGresult* result = PQgetResult(writer.get());
-      if (result == nullptr && PQisBusy(writer.get()) == 0 && (result = PQgetResult(writer.get())) == nullptr) break;
-      if (result != nullptr && PQresultStatus(result) == PGRES_FATAL_ERROR) stats->Fail(PQerrorMessage(writer.get()));
-      PQclear(result);
-    }
-    PQconsumeInput(listener.get());
+  OpenLoop loop;
+  loop.rate = args.Number("rate", 1'000);
+  loop.total = static_cast<uint64_t>(loop.rate * args.Number("seconds", 5));
+  loop.event_fd = PQsocket(listener.get());
+  loop.reply_fd = PQsocket(writer.get());
+  loop.send = [&](uint64_t id) -> std::string {
+    const bool sent =
+        SendPrepared(writer.get(), {std::to_string(id), std::string(kText)}) && PQpipelineSync(writer.get()) == 1;
+    PQflush(writer.get());
+    return sent ? "" : PQerrorMessage(writer.get());
+  };
+  loop.read_replies = [&] { return ReadPipeline(writer.get()); };
+  loop.read_events = [&](const std::function<void(uint64_t)>& saw) -> std::string {
+    if (PQconsumeInput(listener.get()) != 1) return PQerrorMessage(listener.get());
     while (PGnotify* event = PQnotifies(listener.get())) {
-      const uint64_t id = std::strtoull(event->extra, nullptr, 10);
-      if (id != seen + 1) stats->Fail("event " + std::to_string(id) + " came instead of " + std::to_string(seen + 1));
-      seen = id;
-      stats->Add(NowMicros() - intended(id));
+      saw(std::strtoull(event->extra, nullptr, 10));
       PQfreemem(event);
     }
-  }
-  stats->Stop();
+    return "";
+  };
+  loop.Run(stats);
 }
 
 }  // namespace kalamdb::bench
@@ -246,6 +265,7 @@ namespace kalamdb::bench {
 
 void RunPostgresInsert(const LoadArgs&, LoadStats* stats) { stats->Fail("built without libpq"); }
 void RunPostgresSelect(const LoadArgs&, LoadStats* stats) { stats->Fail("built without libpq"); }
+void RunPostgresAlter(const LoadArgs&, LoadStats* stats) { stats->Fail("built without libpq"); }
 void RunPostgresNotify(const LoadArgs&, LoadStats* stats) { stats->Fail("built without libpq"); }
 
 }  // namespace kalamdb::bench

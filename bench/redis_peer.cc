@@ -1,16 +1,13 @@
 // Redis: GET in the closed loop, PUBLISH to another socket in the open one.
-#include <poll.h>
-
 #include "base/random.h"
 #include "closed_loop.h"
+#include "open_loop.h"
 #include "peer_scenarios.h"
+#include "sample_rows.h"
 
 namespace kalamdb::bench {
 
 namespace {
-
-const std::string kText =
-    "the quick brown fox jumps over the lazy dog and then has a rest for a while, one hundred bytes in all";
 
 void AppendCommand(std::initializer_list<std::string_view> parts, std::string* out) {
   out->append("*").append(std::to_string(parts.size())).append("\r\n");
@@ -59,41 +56,31 @@ void RunRedisPublish(const LoadArgs& args, LoadStats* stats) {
   AppendCommand({"SUBSCRIBE", "events"}, &subscribe);
   if (!reader->Send(subscribe).ok() || !reader->Receive(&bytes).ok()) return stats->Fail("subscribe");
   bytes.clear();
-  const int64_t rate = args.Number("rate", 1'000);
-  const auto total = static_cast<uint64_t>(rate * args.Number("seconds", 5));
-  const int64_t start_us = NowMicros() + 100'000;
-  auto intended = [&](uint64_t id) { return start_us + static_cast<int64_t>(id - 1) * 1'000'000 / rate; };
-  uint64_t sent = 0, seen = 0;
-  stats->Start();
-  while (seen < total && !stats->failed()) {
-    while (sent < total && NowMicros() >= intended(sent + 1)) {
-      std::string command;
-      AppendCommand({"PUBLISH", "events", "id=" + std::to_string(++sent) + " " + kText}, &command);
-      if (!writer->Send(command).ok()) stats->Fail("the writer broke");
+  OpenLoop loop;
+  loop.rate = args.Number("rate", 1'000);
+  loop.total = static_cast<uint64_t>(loop.rate * args.Number("seconds", 5));
+  loop.event_fd = reader->fd();
+  loop.reply_fd = writer->fd();
+  loop.send = [&](uint64_t id) -> std::string {
+    std::string command;
+    AppendCommand({"PUBLISH", "events", "id=" + std::to_string(id) + " " + std::string(kText)}, &command);
+    return writer->Send(command).ok() ? "" : "the writer broke";
+  };
+  loop.read_replies = [&]() -> std::string {
+    replies.clear();
+    return writer->Receive(&replies).ok() ? "" : "the writer broke";
+  };
+  loop.read_events = [&](const std::function<void(uint64_t)>& saw) -> std::string {
+    if (!reader->Receive(&bytes).ok()) return "the reader broke";
+    size_t used = 0;
+    for (size_t at; (at = bytes.find("id=", used)) != std::string::npos && bytes.find("\r\n", at) != std::string::npos;
+         used = at + 3) {
+      saw(std::strtoull(bytes.c_str() + at + 3, nullptr, 10));
     }
-    pollfd waits[2] = {{reader->fd(), POLLIN, 0}, {writer->fd(), POLLIN, 0}};
-    const int64_t until_us = sent < total ? intended(sent + 1) - NowMicros() : 5'000'000;
-    const timespec timeout{until_us > 0 ? until_us / 1'000'000 : 0, until_us > 0 ? (until_us % 1'000'000) * 1'000 : 0};
-    if (::ppoll(waits, 2, &timeout, nullptr) == 0 && sent == total) stats->Fail("events are missing");
-    if ((waits[1].revents & POLLIN) != 0) {
-      replies.clear();
-      if (!writer->Receive(&replies).ok()) stats->Fail("the writer broke");
-    }
-    if ((waits[0].revents & POLLIN) == 0) continue;
-    if (!reader->Receive(&bytes).ok()) stats->Fail("the reader broke");
-    const int64_t now = NowMicros();
-    size_t at = 0;
-    for (size_t next;
-         (next = bytes.find("id=", at)) != std::string::npos && bytes.find("\r\n", next) != std::string::npos;
-         at = next + 3) {
-      const uint64_t id = std::strtoull(bytes.c_str() + next + 3, nullptr, 10);
-      if (id != seen + 1) stats->Fail("event " + std::to_string(id) + " came instead of " + std::to_string(seen + 1));
-      seen = id;
-      stats->Add(now - intended(id));
-    }
-    bytes.erase(0, at);
-  }
-  stats->Stop();
+    bytes.erase(0, used);
+    return "";
+  };
+  loop.Run(stats);
 }
 
 }  // namespace kalamdb::bench

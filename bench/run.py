@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Benchmarks of a release build beside raw loops, PostgreSQL and Redis: interleaved rounds, medians, a table and JSON.
 
-Usage: bench/run.py [B0 B1 B2 B4 B5 …] [--rounds N] [--seconds N] [--keys N] [--no-peers]
+Usage: bench/run.py [B0 B1 B2 B4 B5 B11 …] [--rounds N] [--seconds N] [--keys N] [--no-peers] [--many-files]
 Every scenario checks its content; a failed check voids the figure and ends the run with 1.
 """
 import argparse
@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+
+from instructions import CountedServer
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(ROOT, "build", os.environ.get("KALAM_PRESET", "release"), "bin")
@@ -63,16 +65,26 @@ class Programs:
             time.sleep(0.05)
         sys.exit(f"{what} did not become ready")
 
+    def server(self, name, *options, program=(os.path.join(BIN, "kalamdb"),)):
+        """Starts a server on its own data directory, which it keeps between starts of the same name."""
+        port = free_port()
+        command = [*program, "serve", "--data-dir", os.path.join(self.directory, name),
+                   "--listen", f"127.0.0.1:{port}", "--log.level", "warn", *options]
+        process = self.spawn(name, command, env={**os.environ, "KALAMDB_ROOT_PASSWORD": PASSWORD})
+        url = f"127.0.0.1:{port}"
+        self.wait_for(process, name, lambda: urllib.request.urlopen(f"http://{url}/readyz").status == 200)
+        return process, port, ["--url", url, "--password", PASSWORD, "--pid", str(process.pid)]
+
     def kalamdb(self):
         if "kalamdb" not in self.targets:
-            port = free_port()
-            command = [os.path.join(BIN, "kalamdb"), "serve", "--data-dir", os.path.join(self.directory, "kalamdb"),
-                       "--listen", f"127.0.0.1:{port}", "--log.level", "warn"]
-            process = self.spawn("kalamdb", command, env={**os.environ, "KALAMDB_ROOT_PASSWORD": PASSWORD})
-            url = f"127.0.0.1:{port}"
-            self.wait_for(process, "kalamdb", lambda: urllib.request.urlopen(f"http://{url}/readyz").status == 200)
-            self.targets["kalamdb"] = ["--url", url, "--password", PASSWORD, "--pid", str(process.pid)]
+            self.targets["kalamdb"] = self.server("kalamdb")[2]
         return self.targets["kalamdb"]
+
+    def evolving(self):
+        """Segments stay as they were written: no compaction by itself."""
+        if "evolving" not in self.targets:
+            self.targets["evolving"] = self.server("evolving", "--storage.auto_compaction", "false")[2]
+        return self.targets["evolving"]
 
     def echo(self):
         if "echo" not in self.targets:
@@ -129,10 +141,77 @@ class Programs:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def scenarios(programs, keys):
+def alter_entries(programs, options):
+    """ALTER over nothing, files and rows; DESCRIBE; writes and live queries with and without an ALTER a second."""
+    evolving, postgres = programs.evolving, programs.postgres
+    hot = str(options.keys)
+    entries = [("fdatasync", "fdatasync", lambda: ["--directory", programs.directory], []),
+               ("alter, empty", "alter", evolving, []),
+               ("alter, 1,000 files", "alter", evolving, ["--files", "1000"])]
+    if options.many_files:
+        entries.append(("alter, 10,000 files", "alter", evolving, ["--files", "10000"]))
+    entries += [(f"alter, {options.keys:,} hot rows", "alter", evolving, ["--hot-rows", hot]),
+                ("postgres alter, empty", "pg-alter", postgres, ["--keys", "0"]),
+                (f"postgres alter, {options.keys:,} rows", "pg-alter", postgres, ["--keys", hot, "--alters", "8"])]
+    entries += [(f"describe {form}, 1,000 versions", "describe", evolving, ["--form", form]) for form in ("columns", "at", "history")]
+    live = ["--rate", "5000", "--subscriptions", "1000", "--seconds", "10"]
+    entries += [("5,000 writes/s, 1,000 live", "alter-live", evolving, live),
+                ("and an ALTER a second", "alter-live", evolving, [*live, "--alter-ms", "1000"])]
+    return entries
+
+
+SCAN_FORMS = ("mixed", "fresh", "compacted")
+SCAN_QUERIES = ("kept", "added", "filter", "widened")
+
+
+def count_scans(programs, rounds):
+    """Instructions of scans over 10 and 100 schema versions, beside the same rows rewritten: {(versions, query, form): n}."""
+    process, _, target = programs.server("counted", "--storage.auto_compaction", "false")
+    for versions in (10, 100):
+        for form in SCAN_FORMS:
+            say(f"B11 loading: {versions} versions, {form}")
+            for query in SCAN_QUERIES:  # each once: is the answer right?
+                result = measure("scan", target, ["--versions", str(versions), "--form", form, "--query", query], 1)
+                if not result["ok"]:
+                    return None, result["failure"]
+    process.terminate()
+    process.wait(60)
+    programs.running.remove(process)
+    program = CountedServer.command(programs.directory, os.path.join(BIN, "kalamdb"))
+    process, port, _ = programs.server("counted", "--storage.auto_compaction", "false", program=program)
+    counted = CountedServer(programs.directory, process.pid, port, PASSWORD)
+    figures = {}
+    for versions in (10, 100):
+        for query in SCAN_QUERIES:
+            for form in SCAN_FORMS * rounds:
+                say(f"B11 counting instructions: {versions} versions, {query}, {form}")
+                counted_now = counted.count(scan_text(versions, form, query))
+                figures[(versions, query, form)] = min(counted_now, figures.get((versions, query, form), counted_now))
+    return figures, None
+
+
+def scan_text(versions, form, query):
+    """As VersionedTable::Select of the load generator, which has checked the answer."""
+    middle, last = versions // 2, versions - 1
+    what = {"added": f"count(*), sum(c1), sum(c{middle}), sum(c{last})", "widened": "count(*), sum(wide), max(wide)"}
+    where = f" WHERE c{middle} = 3" if query == "filter" else ""
+    return f"SELECT {what.get(query, 'count(*), sum(n), min(body)')} FROM bench.scan_{form}_{versions}{where}"
+
+
+def print_scans(figures):
+    lines = []
+    for versions, query, form in figures:
+        if form == "mixed":
+            mixed, fresh, compacted = (figures[(versions, query, f)] for f in SCAN_FORMS)
+            lines.append(f"scan of {versions} versions, {query}: {mixed / 1e6:.1f} M instructions, of the same segments rewritten "
+                         f"{mixed / fresh:.3f}, of one compacted segment {mixed / compacted:.3f}")
+    return lines
+
+
+def scenarios(programs, options):
     """Scenario -> [(label, load scenario, target, arguments)]; those without a target are left out."""
     ours, echo, postgres, redis = programs.kalamdb, programs.echo, programs.postgres, programs.redis
-    many = [str(keys)]
+    many = [str(options.keys)]
     plan = {
         "B0": [(f"{side} {n}", "health", target, ["--connections", str(n)])
                for n in (1, 32) for side, target in (("epoll echo", echo), ("kalamdb /health", ours))],
@@ -150,10 +229,13 @@ def scenarios(programs, keys):
                    (f"kalamdb /health {n}", "health", ours, []),
                    (f"kalamdb select $1 {n}", "select", ours, ["--form", "params"]),
                    (f"kalamdb select text {n}", "select", ours, ["--form", "text"]),
+                   (f"kalamdb select cold {n}", "select", ours, ["--cold", "1", "--keys", "200000"]),
+                   (f"kalamdb select cold again {n}", "select", ours, ["--cold", "1", "--keys", "200000", "--again", "1000"]),
                    (f"postgres select {n}", "pg-select", postgres, []),
                    (f"redis get {n}", "redis-get", redis, ["--keys", "100000"]))],
         "B5": [("kalamdb live wal", "live", ours, ["--durability", "wal"]), ("kalamdb live sync", "live", ours, ["--durability", "sync"]),
                ("postgres notify sync", "pg-live", postgres, []), ("redis publish", "redis-live", redis, [])],
+        "B11": alter_entries(programs, options),
     }
     return plan
 
@@ -169,6 +251,7 @@ def measure(load, target, arguments, seconds):
 def median_of(runs):
     result = {name: statistics.median(run[name] for run in runs)
               for name in ("rate", "p50_us", "p99_us", "p999_us", "server_cpu_us", "client_cpu_us", "server_peak_kib")}
+    result |= {name: statistics.median(run[name] for run in runs) for name in ("alters", "refused", "slowest_alter_us") if name in runs[0]}
     result["rate_low"] = min(run["rate"] for run in runs)
     result["rate_high"] = max(run["rate"] for run in runs)
     result["rounds"] = len(runs)
@@ -211,6 +294,17 @@ def ratios(name, figures):
         ratio("wal p50 of Redis PUBLISH", p("kalamdb live wal", "p50_us"), p("redis publish", "p50_us"))
         ratio("sync p50 of PostgreSQL NOTIFY", p("kalamdb live sync", "p50_us"), p("postgres notify sync", "p50_us"))
         lines.append(f"p99 wal {p('kalamdb live wal', 'p99_us') / 1000:.2f} ms, sync {p('kalamdb live sync', 'p99_us') / 1000:.2f} ms")
+    if name == "B11":
+        base = p("fdatasync", "p50_us")
+        for label in figures:
+            if label.startswith("alter"):
+                lines.append(f"{label}: p50 = fdatasync ({base:.0f} us) + {p(label, 'p50_us') - base:.0f} us")
+        ratio("p99 of writes with an ALTER a second, of that without", p("and an ALTER a second", "p99_us"),
+              p("5,000 writes/s, 1,000 live", "p99_us"))
+        ratio("p50 of the same", p("and an ALTER a second", "p50_us"), p("5,000 writes/s, 1,000 live", "p50_us"))
+        noted = figures["and an ALTER a second"]
+        lines.append(f"a run: {noted['alters']:.0f} ALTERs, the slowest {noted['slowest_alter_us'] / 1000:.1f} ms; "
+                     f"{noted['refused']:.0f} writes refused with SCHEMA_CHANGED")
     return lines
 
 
@@ -245,6 +339,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--many-files", action="store_true", help="B11 also over 10,000 files, which take minutes to make")
     parser.add_argument("--peer", action="store_true", help="peers are measured anyway where they are installed")
     options = parser.parse_args()
     programs = Programs(not options.no_peers)
@@ -252,11 +347,17 @@ def main():
               "scenarios": {}}
     failed = False
     try:
-        plan = scenarios(programs, options.keys)
+        plan = scenarios(programs, options)
         for name in options.scenario or list(plan):
             if name not in plan:
                 sys.exit(f"there is no scenario {name}; there are {' '.join(plan)}")
             figures, lines = run_scenario(name, plan[name], options.rounds, options.seconds)
+            if name == "B11" and figures is not None:
+                if shutil.which("valgrind"):
+                    scans, wrong = count_scans(programs, min(options.rounds, 3))
+                    figures, lines = (None, [wrong]) if scans is None else (figures, lines + print_scans(scans))
+                else:
+                    lines.append("scans are not counted: valgrind is not installed")
             if figures is None:
                 failed = True
                 print(f"\n{name}: void: {lines[0]}")
