@@ -131,7 +131,9 @@ class EngineOfDuckDb final : public Engine {
     row.hits = plans.hits;
     row.misses = plans.misses;
     row.evictions += plans.evictions;
-    return {row, bridge_->FooterCache()};
+    std::vector<CacheRow> caches = bridge_->ColdCaches();
+    caches.insert(caches.begin(), row);
+    return caches;
   }
 
  private:

@@ -59,6 +59,11 @@ class ColdFileFormat {
   virtual Status ReadRows(const catalog::Table& table, const SegmentRecord& segment, std::span<const uint32_t> numbers,
                           std::vector<std::string>* rows) = 0;
 
+  // One such row where it is still in memory: no file is read, nothing waits. False: ReadRows must be asked.
+  virtual bool FindCachedRow(const SegmentRecord& /*segment*/, uint32_t /*number*/, std::string* /*row*/) {
+    return false;
+  }
+
   // Every row in file order: number, user, encoded row. Stops on false. For compaction, checks and bulk change replay.
   virtual Status ReadAll(const catalog::Table& table, const SegmentRecord& segment,
                          const std::function<bool(uint32_t number, UserId user, std::string_view row)>& visit) = 0;

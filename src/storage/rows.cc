@@ -41,15 +41,17 @@ Result<ReadOutcome> FindCold(const ReadView& view, const kv::Store& store, ColdF
   ASSIGN_OR_RETURN(std::optional<ColdPlace> place, FindLivePlace(cold, out->pinned.view()));
   out->pinned = {};
   if (!place) return ReadOutcome::kDone;
-  if (tier == kv::ReadTier::kCacheOnly) return ReadOutcome::kNotCached;
-
   catalog::TablePtr table = view.catalog->FindTable(table_id);
   if (table == nullptr) return ReadOutcome::kDone;
-  KALAM_CHECK(format != nullptr);
-  std::vector<std::string> rows;
-  RETURN_IF_ERROR(format->ReadRows(*table, *cold.Find(place->segment)->record, std::span(&place->row, 1), &rows));
-  KALAM_CHECK(rows.size() == 1);
-  out->owned = std::move(rows[0]);
+  const SegmentRecord& segment = *cold.Find(place->segment)->record;
+  if (format == nullptr || !format->FindCachedRow(segment, place->row, &out->owned)) {
+    if (tier == kv::ReadTier::kCacheOnly) return ReadOutcome::kNotCached;
+    KALAM_CHECK(format != nullptr);
+    std::vector<std::string> rows;
+    RETURN_IF_ERROR(format->ReadRows(*table, segment, std::span(&place->row, 1), &rows));
+    KALAM_CHECK(rows.size() == 1);
+    out->owned = std::move(rows[0]);
+  }
   out->row = out->owned;
   if (out->row.size() < row::kRowHeaderBytes) return DamagedRow();
   out->deleted = row::RowIsDeleted(out->row);

@@ -40,8 +40,8 @@ struct FoundRow {
 
 enum class ReadOutcome : uint8_t { kDone, kNotCached };  // kNotCached: only with kCacheOnly; ask again on a worker
 
-// The row of one key (row key with table and user). `out` says kNone where there is none. Cold rows need a file:
-// kNotCached under kCacheOnly. Errors: kStorageUnavailable naming the segment.
+// The row of one key (row key with table and user). `out` says kNone where there is none. Cold rows need a file
+// unless they were read lately: kNotCached under kCacheOnly. Errors: kStorageUnavailable naming the segment.
 Result<ReadOutcome> FindRow(const ReadView& view, const kv::Store& store, ColdFileFormat* format,
                             std::string_view row_key, kv::ReadTier tier, FoundRow* out);
 

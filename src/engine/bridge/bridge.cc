@@ -63,7 +63,7 @@ Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, stora
   return bridge;
 }
 
-CacheRow Bridge::FooterCache() const { return parquet_->FooterCache(); }
+std::vector<CacheRow> Bridge::ColdCaches() const { return {parquet_->FooterCache(), parquet_->RowCache()}; }
 
 std::shared_ptr<Instance> Bridge::instance() {
   const std::lock_guard lock(mutex_);

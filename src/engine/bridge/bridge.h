@@ -29,7 +29,7 @@ class Bridge {
   storage::ColdFileFormat* format() { return services_.format; }
   void RegisterVirtualTable(VirtualTable table) { services_.virtual_tables.push_back(std::move(table)); }
 
-  CacheRow FooterCache() const;  // for system.cache_stats
+  std::vector<CacheRow> ColdCaches() const;  // for system.cache_stats
 
   BridgeServices& services() { return services_; }
   // The instance at hand, for binding and evaluating expressions (live selects, the fast path): borrow, set

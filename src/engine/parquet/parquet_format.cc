@@ -196,6 +196,8 @@ Status ParquetFormat::ReadRows(const catalog::Table& table, const storage::Segme
     return SegmentError(segment, "its file is damaged");
   }
   if (rows->size() != numbers.size()) return SegmentError(segment, "it has no such row");
+  // Of a list nobody knows whether its rows will be asked for one by one.
+  if (numbers.size() == 1) rows_.Add(segment.id, numbers[0], rows->front());
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "duckdb.hpp"
 #include "engine/engine.h"
+#include "engine/parquet/cold_row_cache.h"
 #include "parquet_reader.hpp"
 #include "storage/cold_file.h"
 
@@ -34,6 +35,9 @@ class ParquetFormat final : public storage::ColdFileFormat {
   Result<std::unique_ptr<storage::ColdFileWriter>> NewWriter(const storage::ColdFileOptions& options) override;
   Status ReadRows(const catalog::Table& table, const storage::SegmentRecord& segment, std::span<const uint32_t> numbers,
                   std::vector<std::string>* rows) override;
+  bool FindCachedRow(const storage::SegmentRecord& segment, uint32_t number, std::string* row) override {
+    return rows_.Find(segment.id, number, row);
+  }
   Status ReadAll(const catalog::Table& table, const storage::SegmentRecord& segment,
                  const std::function<bool(uint32_t number, UserId user, std::string_view row)>& visit) override;
 
@@ -42,7 +46,9 @@ class ParquetFormat final : public storage::ColdFileFormat {
   Result<duckdb::shared_ptr<duckdb::ParquetReader>> OpenReader(duckdb::ClientContext& context,
                                                                const storage::SegmentRecord& segment);
 
-  CacheRow FooterCache() const;  // for system.cache_stats
+  // For system.cache_stats.
+  CacheRow FooterCache() const;
+  CacheRow RowCache() const { return rows_.stats(); }
 
  private:
   ParquetFormat(std::string data_dir) : data_dir_(std::move(data_dir)) {}
@@ -55,6 +61,7 @@ class ParquetFormat final : public storage::ColdFileFormat {
   };
 
   const std::string data_dir_;
+  ColdRowCache rows_;
   std::unique_ptr<duckdb::DuckDB> database_;
   std::unique_ptr<duckdb::Connection> connection_;
   Counter hits_counter_, misses_counter_;
