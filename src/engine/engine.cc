@@ -7,6 +7,7 @@
 #include "engine/access.h"
 #include "engine/bridge/bridge.h"
 #include "engine/fast/fast_path.h"
+#include "engine/fast/shaped_statement.h"
 #include "engine/front/ddl.h"
 #include "engine/front/parameters.h"
 #include "engine/front/parse_cache.h"
@@ -102,13 +103,23 @@ class EngineOfDuckDb final : public Engine {
                                              " bytes, limits.sql_bytes are " + std::to_string(options_.sql_bytes)};
     }
     if (ScriptPtr cached = parses_.Find(sql)) return cached;
+    const std::optional<TextShape> shape = ShapeOf(sql);
+    if (StatementPtr shaped = shapes_.Find(sql, shape))
+      return std::make_shared<const std::vector<StatementPtr>>(1, std::move(shaped));
     ASSIGN_OR_RETURN(ScriptPtr script, ParseScript(sql));
     parses_.Add(sql, script);
+    shapes_.Add(sql, shape, script);
     return script;
   }
 
   FastOutcome TryFast(const StatementPtr& statement, const ExecuteContext& context, RowSink* sink,
                       Completion completion) override {
+    if (const auto* shaped = dynamic_cast<const ShapedStatement*>(statement.get())) {
+      auto result = fast_.SelectLike(shaped->model(), shaped->literals(), context, sink, false);
+      if (!result) return FastOutcome::kNeedsWorker;
+      completion(*std::move(result));
+      return FastOutcome::kDone;
+    }
     auto own = std::static_pointer_cast<const Statement>(statement);
     if (own->tree() == nullptr || own->refusal()) return FastOutcome::kNeedsWorker;
     return fast_.Try(own, context, sink, std::move(completion));
@@ -116,8 +127,14 @@ class EngineOfDuckDb final : public Engine {
 
   Result<StatementResult> Execute(const StatementPtr& statement, const ExecuteContext& context,
                                   RowSink* sink) override {
-    const auto& own = static_cast<const Statement&>(*statement);
     RETURN_IF_ERROR(CheckAlive(context));
+    if (const auto* shaped = dynamic_cast<const ShapedStatement*>(statement.get())) {
+      if (auto result = fast_.SelectLike(shaped->model(), shaped->literals(), context, sink, true))
+        return *std::move(result);
+      ASSIGN_OR_RETURN(const StatementPtr parsed, shaped->Parsed());
+      return Execute(parsed, context, sink);
+    }
+    const auto& own = static_cast<const Statement&>(*statement);
     if (own.command() == nullptr) return RunTree(own, context, sink);
     return RunCommand(own, context, sink);
   }
@@ -126,8 +143,10 @@ class EngineOfDuckDb final : public Engine {
 
   std::vector<CacheRow> CacheStats() const override {
     CacheRow row = parses_.stats();
-    const CacheRow plans = fast_.stats();
-    row.entries += plans.entries;
+    const CacheRow plans = fast_.stats(), shapes = shapes_.stats();
+    row.entries += plans.entries + shapes.entries;
+    row.bytes += shapes.bytes;
+    row.max_bytes += shapes.max_bytes;
     row.hits = plans.hits;
     row.misses = plans.misses;
     row.evictions += plans.evictions;
@@ -300,6 +319,7 @@ class EngineOfDuckDb final : public Engine {
   storage::Database* const database_;
   IdGenerators ids_;
   ParseCache parses_;
+  ShapeCache shapes_;
   std::unique_ptr<Bridge> bridge_;
   LivePartsPtr live_parts_;
   std::unique_ptr<Expressions> expressions_;

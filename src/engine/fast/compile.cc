@@ -1,6 +1,8 @@
 // Matches the shapes: SELECT by key and by ranges of the key, INSERT of values, UPDATE and DELETE by key.
 #include "engine/fast/compile.h"
 
+#include <algorithm>
+
 #include "duckdb/parser/expression/between_expression.hpp"
 #include "duckdb/parser/expression/columnref_expression.hpp"
 #include "duckdb/parser/expression/comparison_expression.hpp"
@@ -15,6 +17,7 @@
 #include "duckdb/parser/tableref/expressionlistref.hpp"
 #include "engine/fast/operands.h"
 #include "engine/fast/resolve.h"
+#include "engine/fast/text_shape.h"
 #include "storage/commit.h"
 
 namespace kalamdb::engine {
@@ -346,6 +349,43 @@ class Compiler {
   std::vector<Terms> terms_;  // by position in the key
 };
 
+struct LiteralUse {
+  FastOperand* operand;
+  FastLiteral literal;
+};
+
+// Where each literal of the text is one operand of the plan with that value, the operands become literals.
+void TakeLiterals(std::string_view text, FastPlan* plan) {
+  const auto shape = ShapeOf(text);
+  if (!shape) return;
+  const row::Schema& schema = *plan->table->schema();
+  std::vector<LiteralUse> uses;
+  const auto use = [&](FastOperand& operand, bool count, size_t key_position) {
+    if (!operand.position) return;
+    const row::Type type =
+        count ? row::Type::Of(row::TypeKind::kBigInt) : schema.column(schema.key_ordinals()[key_position]).type;
+    uses.push_back({&operand, {count, type}});
+  };
+  for (size_t i = 0; i < plan->key.size(); ++i) use(plan->key[i], false, i);
+  if (plan->lower) use(plan->lower->value, false, plan->key.size());
+  if (plan->upper) use(plan->upper->value, false, plan->key.size());
+  if (plan->limit) use(*plan->limit, true, 0);
+  if (plan->offset) use(*plan->offset, true, 0);
+  std::sort(uses.begin(), uses.end(),
+            [](const LiteralUse& a, const LiteralUse& b) { return *a.operand->position < *b.operand->position; });
+  if (uses.size() != shape->literals.size()) return;
+  for (size_t i = 0; i < uses.size(); ++i) {
+    const auto value = ValueOf(text, shape->literals[i]);
+    if (shape->literals[i].begin != *uses[i].operand->position || !value) return;
+    if (LiteralValue(*value, uses[i].literal) != uses[i].operand->constant) return;
+  }
+  for (size_t i = 0; i < uses.size(); ++i) {
+    uses[i].operand->kind = FastOperand::Kind::kLiteral;
+    uses[i].operand->index = static_cast<uint32_t>(i);
+    plan->literals.push_back(std::move(uses[i].literal));
+  }
+}
+
 }  // namespace
 
 bool MayBeFast(const Statement& statement) {
@@ -389,6 +429,8 @@ FastPlanPtr CompileFast(const Statement& statement, const std::string& request_n
   if (!possible || !Compiler(*statement.tree(), plan->table, plan.get()).Run()) {
     plan->kind = FastPlan::Kind::kNone;
     plan->cells.clear();
+  } else if (!writes && statement.engine_text() == statement.text()) {
+    TakeLiterals(statement.text(), plan.get());
   }
   return plan;
 }

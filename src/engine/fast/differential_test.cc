@@ -126,5 +126,78 @@ TEST_F(FastDifferential, BothWaysAreOne) {
   EXPECT_GT(fast_count, 150);
 }
 
+// Texts of few shapes, so that most of them are not parsed; answered as they are when they are parsed.
+TEST_F(FastDifferential, TextsOfOneShapeAreAnsweredAsIfParsed) {
+  const char* given = std::getenv("KALAM_SEED");
+  const uint64_t seed =
+      given != nullptr ? std::strtoull(given, nullptr, 10) : static_cast<uint64_t>(clock_.NowMicros());
+  std::cout << "KALAM_SEED=" << seed << "\n";
+  random_ = SeededRandom(seed);
+  ASSERT_EQ(Sql("CREATE TABLE t (room TEXT, id INT, v TEXT, PRIMARY KEY (room, id))"), "ok 0");
+  ASSERT_EQ(Sql("CREATE TABLE dated (day DATE PRIMARY KEY, v TEXT)"), "ok 0");
+  ASSERT_EQ(Sql("CREATE TABLE big (id BIGINT PRIMARY KEY, v TEXT)"), "ok 0");
+  for (const char* room : {"a", "b", "it''s", ""}) {
+    for (int id = -3; id < 9; ++id)
+      ASSERT_EQ(Sql("INSERT INTO t VALUES ('" + std::string(room) + "', " + std::to_string(id) + ", 'v" +
+                    std::to_string(id) + "')"),
+                "ok 1");
+  }
+  ASSERT_EQ(Sql("INSERT INTO dated VALUES ('2024-01-01', 'new year'), ('2024-02-29', 'leap')"), "ok 2");
+  ASSERT_EQ(Sql("INSERT INTO big VALUES (1, 'one'), (3000000000, 'three'), (9223372036854775807, 'last')"), "ok 3");
+  const auto statement = [&] {
+    const std::string number =
+        Pick({"0", "1", "2", "3", "7", "8", "007", "2147483647", "2147483648", "9223372036854775808", "'5'", "'x'"});
+    const std::string room = Pick({"'a'", "'b'", "'it''s'", "''", "'none'", "1"});
+    const std::string day = Pick({"'2024-01-01'", "'2024-02-29'", "'2024-02-30'", "'x'", "''", "DATE '2024-01-01'"});
+    const std::string big =
+        Pick({"1", "3000000000", "9223372036854775807", "9223372036854775808", "'1'", "'3000000000'"});
+    switch (random_.Below(9)) {
+      case 0: return "SELECT v FROM t WHERE room = " + room + " AND id = " + number;
+      case 1: return "SELECT v FROM t WHERE id = -" + number + " AND room = " + room;
+      case 2: return "SELECT id FROM t WHERE room = " + room + " ORDER BY id LIMIT " + number;
+      case 3: return "SELECT id FROM t WHERE room = " + room + " ORDER BY id LIMIT " + number + " OFFSET " + number;
+      case 4: return "SELECT id FROM t WHERE room = " + room + " AND id >= " + number + " AND id < " + number;
+      case 5: return "SELECT id FROM t WHERE room = " + room + " AND id BETWEEN " + number + " AND " + number;
+      case 6: return "SELECT v FROM dated WHERE day = " + day;
+      case 7: return "SELECT v FROM big WHERE id = " + big;
+      default: return "SELECT id, v AS \"the ''v'\" FROM app.t WHERE room = " + room + " AND " + number + " = id";
+    }
+  };
+  int fast_count = 0;
+  for (int i = 0; i < 2'000 && !HasFailure(); ++i) {
+    if (i % 500 == 250) {
+      ASSERT_EQ(Sql("ALTER TABLE t ADD COLUMN c" + std::to_string(i) + " INT DEFAULT 5"), "ok 0");
+    }
+    const std::string text = statement();
+    std::string fast = Fast(root_, text);
+    if (fast == "worker") {
+      fast = Sql(text);
+    } else {
+      ++fast_count;
+    }
+    EXPECT_EQ(fast, Sql("WITH idle AS (SELECT 1) " + text)) << "statement " << i << ": " << text;
+  }
+  EXPECT_GT(fast_count, 1'000);
+}
+
+TEST_F(FastDifferential, ShapesKeepRightsAndNamespaces) {
+  ASSERT_EQ(Sql("CREATE NAMESPACE other"), "ok 0");
+  ASSERT_EQ(Sql("CREATE USER TABLE mine (id INT PRIMARY KEY, v TEXT)"), "ok 0");
+  ASSERT_EQ(Sql("CREATE SHARED TABLE secret (id INT PRIMARY KEY, v TEXT) WITH (ACCESS_LEVEL = 'DBA')"), "ok 0");
+  ASSERT_EQ(SqlAs(alice_, "INSERT INTO mine VALUES (1, 'alice 1'), (2, 'alice 2')"), "ok 2");
+  ASSERT_EQ(SqlAs(bob_, "INSERT INTO mine VALUES (1, 'bob 1')"), "ok 1");
+  ASSERT_EQ(Sql("INSERT INTO secret VALUES (1, 'x'), (2, 'y')"), "ok 2");
+  EXPECT_EQ(Fast(alice_, "SELECT v FROM mine WHERE id = 1"), "[\"alice 1\"]");
+  EXPECT_EQ(Fast(alice_, "SELECT v FROM mine WHERE id = 2"), "[\"alice 2\"]");
+  EXPECT_EQ(Fast(bob_, "SELECT v FROM mine WHERE id = 1"), "[\"bob 1\"]");
+  EXPECT_EQ(Fast(bob_, "SELECT v FROM mine WHERE id = 2"), "");
+  EXPECT_EQ(Fast(root_, "SELECT v FROM secret WHERE id = 1"), "[\"x\"]");
+  EXPECT_EQ(Fast(root_, "SELECT v FROM secret WHERE id = 2"), "[\"y\"]");
+  EXPECT_EQ(Fast(alice_, "SELECT v FROM secret WHERE id = 2"), "worker");
+  EXPECT_EQ(SqlAs(alice_, "SELECT v FROM secret WHERE id = 3").substr(0, 15), "TABLE_NOT_FOUND");
+  ASSERT_EQ(Sql("DROP TABLE secret"), "ok 0");
+  EXPECT_EQ(Sql("SELECT v FROM secret WHERE id = 4").substr(0, 15), "TABLE_NOT_FOUND");
+}
+
 }  // namespace
 }  // namespace kalamdb::engine

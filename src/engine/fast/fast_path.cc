@@ -3,6 +3,7 @@
 
 #include "engine/access.h"
 #include "engine/fast/compile.h"
+#include "engine/fast/operands.h"
 #include "row/schema.h"
 
 namespace kalamdb::engine {
@@ -208,6 +209,28 @@ std::optional<Result<StatementResult>> FastPath::Run(const Statement& statement,
   if (IsWrite(*plan)) return RunWrite(statement, context, sink);
   FastRows rows;
   auto step = FastSelect(services_, *plan, view, context, OptionsFor(sink, true), &rows);
+  if (!step.ok()) return Result<StatementResult>(std::move(step).error());
+  if (*step != FastStep::kReady) return std::nullopt;
+  return FinishSelect(*plan, sink, rows);
+}
+
+std::optional<Result<StatementResult>> FastPath::SelectLike(const Statement& model,
+                                                            const std::vector<duckdb::Value>& literals,
+                                                            const ExecuteContext& context, RowSink* sink, bool worker) {
+  const storage::ReadViewPtr view = services_.database->View();
+  const FastPlanPtr plan = PlanFor(model, context, *view);
+  if (plan == nullptr || IsWrite(*plan) || plan->literals.size() != literals.size()) return std::nullopt;
+  std::vector<row::Value> values;
+  values.reserve(literals.size());
+  for (size_t i = 0; i < literals.size(); ++i) {
+    auto value = LiteralValue(literals[i], plan->literals[i]);
+    if (!value) return std::nullopt;
+    values.push_back(*std::move(value));
+  }
+  FastServices services = services_;
+  services.literals = &values;
+  FastRows rows;
+  auto step = FastSelect(services, *plan, view, context, OptionsFor(sink, worker), &rows);
   if (!step.ok()) return Result<StatementResult>(std::move(step).error());
   if (*step != FastStep::kReady) return std::nullopt;
   return FinishSelect(*plan, sink, rows);

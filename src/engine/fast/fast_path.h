@@ -30,6 +30,11 @@ class FastPath {
   // On a worker: may read files and wait for the commit. nullopt: not for the fast path.
   std::optional<Result<StatementResult>> Run(const Statement& statement, const ExecuteContext& context, RowSink* sink);
 
+  // A SELECT whose text has the shape of `model`'s with these literals. On the caller's thread, or on a worker, which
+  // may read files. nullopt: not for the fast path, or not on this thread.
+  std::optional<Result<StatementResult>> SelectLike(const Statement& model, const std::vector<duckdb::Value>& literals,
+                                                    const ExecuteContext& context, RowSink* sink, bool worker);
+
   CacheRow stats() const;  // cache `plan`
 
  private:

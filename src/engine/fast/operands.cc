@@ -63,6 +63,14 @@ std::optional<duckdb::Value> LiteralOf(const duckdb::ParsedExpression& expressio
   return result;
 }
 
+// The operand of a literal that stands there bare: its place in the text.
+std::optional<FastOperand> At(const duckdb::ParsedExpression& expression, std::optional<FastOperand> operand) {
+  const duckdb::optional_idx location = expression.GetQueryLocation();
+  if (operand && expression.GetExpressionClass() == ExpressionClass::CONSTANT && location.IsValid())
+    operand->position = static_cast<uint32_t>(location.GetIndex());
+  return operand;
+}
+
 bool IsInteger(TypeKind kind) {
   return kind == TypeKind::kSmallInt || kind == TypeKind::kInt || kind == TypeKind::kBigInt;
 }
@@ -148,7 +156,7 @@ std::optional<FastOperand> ComparedOperand(const duckdb::ParsedExpression& expre
   const bool same = ToEngineType(type) == literal->type();
   // A string literal takes the column's type; an integer one stays whole beside whole numbers only.
   if (!same && !(integer && IsInteger(type.kind())) && !(string && type.kind() != TypeKind::kJson)) return std::nullopt;
-  return CastTo(*literal, type);
+  return At(expression, CastTo(*literal, type));
 }
 
 std::optional<FastOperand> StoredOperand(const duckdb::ParsedExpression& expression, const row::Column& column) {
@@ -173,7 +181,13 @@ std::optional<FastOperand> CountOperand(const duckdb::ParsedExpression& expressi
   if (!literal || literal->IsNull() || !literal->type().IsIntegral()) return std::nullopt;
   auto operand = CastTo(*literal, row::Type::Of(TypeKind::kBigInt));
   if (!operand || operand->constant.as_int() < 0) return std::nullopt;
-  return operand;
+  return At(expression, std::move(operand));
+}
+
+std::optional<row::Value> LiteralValue(const duckdb::Value& value, const FastLiteral& literal) {
+  const duckdb::ConstantExpression expression(value);
+  const auto operand = literal.count ? CountOperand(expression) : ComparedOperand(expression, literal.type);
+  return operand ? std::optional(operand->constant) : std::nullopt;
 }
 
 }  // namespace kalamdb::engine

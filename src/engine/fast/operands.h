@@ -24,5 +24,7 @@ std::optional<FastOperand> StoredOperand(const duckdb::ParsedExpression& express
 std::optional<FastOperand> DefaultOperand(const row::Column& column);
 // LIMIT and OFFSET.
 std::optional<FastOperand> CountOperand(const duckdb::ParsedExpression& expression);
+// The constant that the operand would have if `value` stood in the literal's place; nullopt: none of ours.
+std::optional<row::Value> LiteralValue(const duckdb::Value& value, const FastLiteral& literal);
 
 }  // namespace kalamdb::engine

@@ -24,6 +24,7 @@ namespace kalamdb::engine {
 struct FastOperand {
   enum class Kind : uint8_t {
     kConstant,
+    kLiteral,  // the constant, but for a text of the same shape with another literal in its place
     kParameter,
     kSnowflakeId,
     kUuidV7,
@@ -34,9 +35,16 @@ struct FastOperand {
     kExcluded
   };
   Kind kind = Kind::kConstant;
-  uint32_t index = 0;  // kParameter: of $n, from 0; kExcluded: ordinal of the column
+  uint32_t index = 0;  // kParameter: of $n, from 0; kExcluded: ordinal of the column; kLiteral: in FastPlan::literals
   row::Value constant;
+  std::optional<uint32_t> position;  // of a bare literal: its byte in the parsed text
   bool IsFresh() const { return kind == Kind::kSnowflakeId || kind == Kind::kUuidV7 || kind == Kind::kUlid; }
+};
+
+// How a literal of the text is read.
+struct FastLiteral {
+  bool count = false;  // LIMIT, OFFSET; else compared with a column
+  row::Type type;      // of the column
 };
 
 // A column of the result.
@@ -84,6 +92,8 @@ class FastPlan {
   std::optional<FastBound> lower, upper;  // of the next one
   bool reverse = false;
   std::optional<FastOperand> limit, offset;
+  // SELECT: the text's literals in its order, each the operand of that index; empty: the plan is for its own text only.
+  std::vector<FastLiteral> literals;
 
   size_t row_count = 0;            // INSERT
   std::vector<FastOperand> cells;  // row by row, one a column of the schema

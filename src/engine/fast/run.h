@@ -22,6 +22,8 @@ inline constexpr size_t kFastBytes = 256u << 10;  // more JSON, goes to a worker
 struct FastServices {
   storage::Database* database = nullptr;
   IdGenerators* ids = nullptr;
+  // Of one execution for a text of the plan's shape: what stands in the place of the plan's own literals.
+  const std::vector<row::Value>* literals = nullptr;
 };
 
 enum class FastStep : uint8_t { kReady, kNotCached, kOther };

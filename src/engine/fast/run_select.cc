@@ -111,6 +111,9 @@ bool EvaluateOperand(const FastServices& services, const FastOperand& operand, c
   using Kind = FastOperand::Kind;
   switch (operand.kind) {
     case Kind::kConstant: *value = operand.constant; return true;
+    case Kind::kLiteral:
+      *value = services.literals == nullptr ? operand.constant : (*services.literals)[operand.index];
+      return true;
     case Kind::kParameter: {
       if (context.params == nullptr || operand.index >= context.params->size()) return false;
       auto converted = row::ParamToValue((*context.params)[operand.index], type);
