@@ -99,6 +99,16 @@ TEST(TableOptionsTest, WhatIsAccepted) {
   EXPECT_EQ(again, options);
 }
 
+TEST(TableOptionsTest, WhatComesLaterIsUnsupported) {
+  for (const std::string_view name : {"RESULT_CACHE", "max_rows", "Ephemeral", "HISTORY_RETENTION", "BLOOM_COLUMNS"}) {
+    TableOptions options;
+    const Status status = SetTableOption(TableKind::kShared, name, "1", &options);
+    ASSERT_FALSE(status.ok()) << name;
+    EXPECT_EQ(status.error().code, ErrorCode::kUnsupported) << name;
+    EXPECT_EQ(options, TableOptions());
+  }
+}
+
 TEST(TableOptionsTest, WhatIsRefused) {
   struct Case {
     TableKind kind;
@@ -124,7 +134,6 @@ TEST(TableOptionsTest, WhatIsRefused) {
                                          {TableKind::kStream, "FLUSH_POLICY", "rows:5"},
                                          {TableKind::kShared, "STORAGE_ID", "s3"},
                                          {TableKind::kShared, "COMPRESSION", "gzip"},
-                                         {TableKind::kShared, "RESULT_CACHE", "true"},
                                          {TableKind::kShared, "nope", "1"},
                                          {TableKind::kShared, "TYPE", "USER"}}) {
     TableOptions options;

@@ -151,7 +151,7 @@ Status Runner::GiveSchema(const OneRun& run, const duckdb::QueryResult& rows) co
 }
 
 Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result) {
-  ReturningFiller filler(&rows.names);
+  ReturningFiller filler(ChangesRows(run.input.statement->type) ? &rows.names : nullptr);
   RETURN_IF_ERROR(GiveSchema(run, rows));
   RowWriter writer(run.sink, rows.names, run.context.bytes_form);
   while (true) {

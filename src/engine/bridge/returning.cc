@@ -62,6 +62,25 @@ bool IsKnown(char kind, StatementType statement, bool hidden_id) {
   return kind != 'd' || !merge;
 }
 
+// NULLs for the system columns among the items; EXPLAIN shows them under their plain names.
+void PutNulls(duckdb::SQLStatement& statement, const catalog::Table& table, bool marked) {
+  Expressions* returning = ReturningOf(statement);
+  if (returning == nullptr) return;
+  const bool hidden_id = table.schema()->size() > 0 && table.schema()->column(0).hidden;
+  for (auto& item : *returning) {
+    if (item->GetExpressionClass() != duckdb::ExpressionClass::COLUMN_REF) continue;
+    const std::string name = item->Cast<duckdb::ColumnRefExpression>().GetColumnName();
+    for (const SystemColumn& column : kSystemColumns) {
+      if (row::FoldName(name) != column.name || !IsKnown(column.kind, statement.type, hidden_id)) continue;
+      const std::string shown = item->GetAlias().empty() ? std::string(column.name) : item->GetAlias();
+      auto null = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value());
+      item = duckdb::make_uniq<duckdb::CastExpression>(LogicalType(column.type), std::move(null));
+      item->SetAlias(marked ? std::string{kMark, column.kind} + shown : shown);
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 catalog::TablePtr TargetTable(const duckdb::SQLStatement& statement, const catalog::Snapshot& snapshot,
@@ -82,25 +101,12 @@ catalog::TablePtr TargetTable(const duckdb::SQLStatement& statement, const catal
 
 void MarkSystemColumns(duckdb::SQLStatement& statement, const catalog::Table& table) {
   if (statement.type == StatementType::EXPLAIN_STATEMENT)
-    return MarkSystemColumns(*statement.Cast<duckdb::ExplainStatement>().stmt, table);
-  Expressions* returning = ReturningOf(statement);
-  if (returning == nullptr) return;
-  const bool hidden_id = table.schema()->size() > 0 && table.schema()->column(0).hidden;
-  for (auto& item : *returning) {
-    if (item->GetExpressionClass() != duckdb::ExpressionClass::COLUMN_REF) continue;
-    const std::string name = item->Cast<duckdb::ColumnRefExpression>().GetColumnName();
-    for (const SystemColumn& column : kSystemColumns) {
-      if (row::FoldName(name) != column.name || !IsKnown(column.kind, statement.type, hidden_id)) continue;
-      const std::string shown = item->GetAlias().empty() ? std::string(column.name) : item->GetAlias();
-      auto null = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value());
-      item = duckdb::make_uniq<duckdb::CastExpression>(LogicalType(column.type), std::move(null));
-      item->SetAlias(std::string{kMark, column.kind} + shown);
-      break;
-    }
-  }
+    return PutNulls(*statement.Cast<duckdb::ExplainStatement>().stmt, table, false);
+  PutNulls(statement, table, true);
 }
 
 ReturningFiller::ReturningFiller(duckdb::vector<duckdb::string>* names) {
+  if (names == nullptr) return;
   for (size_t i = 0; i < names->size(); ++i) {
     std::string& name = (*names)[i];
     if (name.size() < 2 || name[0] != kMark) continue;
@@ -123,7 +129,7 @@ void ReturningFiller::Fill(const ReturnedFacts& facts, duckdb::DataChunk* chunk)
       default: {
         duckdb::Vector ids(LogicalType::BIGINT, chunk->size());
         for (size_t i = 0; i < chunk->size(); ++i)
-          duckdb::FlatVector::GetData<int64_t>(ids)[i] = facts.ids.at(given_ + i);
+          duckdb::FlatVector::GetData<int64_t>(ids)[i] = given_ + i < facts.ids.size() ? facts.ids[given_ + i] : 0;
         column.Reference(ids);
       }
     }

@@ -27,8 +27,9 @@ using duckdb::TableReferenceType;
 // System columns that can be read by name; any other name with `_` in front is the engine's own business.
 constexpr std::array<std::string_view, 6> kSystemColumns = {"_id",      "_seq",     "_updated",
                                                             "_deleted", "_version", "_user_id"};
-// The engine's planner takes twice as long for each level of subqueries in expressions, and cannot be interrupted.
-constexpr int kMaxSubqueryDepth = 16;
+// The engine's planner takes twice as long for each level of subqueries in expressions and of lambdas, and cannot be
+// interrupted.
+constexpr int kMaxNesting = 12;
 
 std::string Lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -81,16 +82,19 @@ class Walk {
       }
       case ExpressionClass::SUBQUERY: {
         const auto& subquery = expression.Cast<duckdb::SubqueryExpression>();
-        if (subqueries_ == kMaxSubqueryDepth) {
-          return Refuse(Error{ErrorCode::kTooLarge, "subqueries stand within each other more than " +
-                                                        std::to_string(kMaxSubqueryDepth) + " deep"}
-                            .WithHint("Join, or name the inner ones in WITH."),
-                        expression.GetQueryLocation());
-        }
-        ++subqueries_;
+        if (!Enter(expression, "subqueries", "Join, or name the inner ones in WITH.")) return;
         Node(*subquery.subquery->node);
-        --subqueries_;
+        --nesting_;
         break;
+      }
+      case ExpressionClass::LAMBDA: {
+        // Or `json -> 'key'`, whose chains grow to the left.
+        const auto& lambda = expression.Cast<duckdb::LambdaExpression>();
+        Expression(*lambda.lhs);
+        if (!Enter(expression, "lambdas", "")) return;
+        Expression(*lambda.expr);
+        --nesting_;
+        return;
       }
       case ExpressionClass::CASE:
       case ExpressionClass::CAST:
@@ -102,7 +106,6 @@ class Walk {
       case ExpressionClass::STAR:
       case ExpressionClass::PARAMETER:
       case ExpressionClass::COLLATE:
-      case ExpressionClass::LAMBDA:
       case ExpressionClass::LAMBDA_REF:
       case ExpressionClass::POSITIONAL_REFERENCE:
       case ExpressionClass::BETWEEN: break;
@@ -125,6 +128,16 @@ class Walk {
 
   void Refuse(Error error, duckdb::optional_idx location) {
     if (!result_.refusal) result_.refusal = std::move(error).At(Position(location));
+  }
+
+  // One level deeper. False: refused.
+  bool Enter(const ParsedExpression& expression, const char* what, const char* hint) {
+    if (nesting_ < kMaxNesting) return ++nesting_, true;
+    Refuse(Error{ErrorCode::kTooLarge,
+                 std::string(what) + " stand within each other more than " + std::to_string(kMaxNesting) + " deep"}
+               .WithHint(hint),
+           expression.GetQueryLocation());
+    return false;
   }
 
   bool Function(const std::string& catalog, const std::string& schema, const std::string& name,
@@ -398,7 +411,7 @@ class Walk {
   const std::string_view text_;
   AllowResult result_;
   std::vector<std::string> visible_;  // folded names of CTEs in scope
-  int subqueries_ = 0;                // expressions around this place that are subqueries
+  int nesting_ = 0;                   // subqueries and lambdas around this place
 };
 
 }  // namespace

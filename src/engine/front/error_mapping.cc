@@ -137,6 +137,8 @@ Error BinderError(const ExtraInfo& info, const std::string& message) {
   const std::string line = FirstLine(message);
   const std::string name = Find(info, "name");
   if (auto deep = TooDeep(message)) return *std::move(deep);
+  if (line.find("Unexpected prepared parameter") == 0)
+    return Error{ErrorCode::kInvalidSql, "a parameter cannot stand here"};
   if (line.find("Referenced update column _") == 0) {
     return Error{ErrorCode::kInvalidSql, "columns that begin with _ are the server's: they are read, never written"};
   }
