@@ -87,7 +87,10 @@ class FakeSql final : public service::SqlService {
 class FakeHub final : public live::Hub {
  public:
   void Start() override {}
-  void Stop() override {}
+  void Stop() override {
+    std::lock_guard lock(mutex);
+    sinks.clear();
+  }
   live::ConnectionId Open(auth::Identity, std::shared_ptr<live::FrameSink> sink) override {
     std::lock_guard lock(mutex);
     sinks.push_back(std::move(sink));
@@ -165,6 +168,11 @@ class Connection {
 
 class ServerTest : public testing::Test {
  protected:
+  // In the order of the program: no socket outlives the thread it lives on.
+  void TearDown() override {
+    if (server_ != nullptr) server_->Stop();
+    hub_.Stop();
+  }
   void Launch(ServerOptions options = {}, bool serve = true) {
     options.listen = "127.0.0.1:0";
     options.body_bytes = 1'000'000;

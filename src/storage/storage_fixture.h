@@ -49,8 +49,10 @@ class StorageFixture : public testing::Test {
   }
 
   void Open() {
+    // Tests say themselves when segments are merged.
     auto opened =
-        Database::Open({.data_dir = directory_, .segment_target_bytes = segment_target_}, &clock_, &metrics_, &logger_);
+        Database::Open({.data_dir = directory_, .segment_target_bytes = segment_target_, .auto_compaction = false},
+                       &clock_, &metrics_, &logger_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     db_ = *std::move(opened);
     format_ = std::make_unique<PlainColdFormat>(JoinPath(directory_, "cold"));
