@@ -26,6 +26,31 @@ void RoundTrip(std::string_view bytes, Decode decode, Encode encode) {
   KALAM_CHECK(encode(*second) == once);
 }
 
+constexpr size_t kMaxVersions = 1'000;
+
+// A table's record names how many versions there are; they have records of their own.
+void Table(std::string_view bytes) {
+  if (const auto first = catalog::DecodeTable(bytes); !first.ok() || first->versions > kMaxVersions) return;
+  RoundTrip(bytes, catalog::DecodeTable, [](const catalog::TableRecord& record) {
+    catalog::Table table = *record.table;
+    table.schemas.resize(record.versions);
+    table.versions.resize(record.versions);
+    return catalog::EncodeTable(table);
+  });
+}
+
+void Version(std::string_view bytes) {
+  const auto first = catalog::DecodeVersion(bytes);
+  if (!first.ok() || !first->schema->version().is_set() || first->schema->version().value > kMaxVersions) return;
+  RoundTrip(bytes, catalog::DecodeVersion, [](const catalog::VersionRecord& record) {
+    const SchemaVersion version = record.schema->version();
+    catalog::Table table;
+    table.schemas.assign(version.value, record.schema);
+    table.versions.assign(version.value, record.info);
+    return catalog::EncodeVersion(table, version);
+  });
+}
+
 void Segment(std::string_view bytes) {
   RoundTrip(bytes, storage::DecodeSegment, [](const storage::SegmentPtr& s) { return storage::EncodeSegment(*s); });
   const auto segment = storage::DecodeSegment(bytes);
@@ -66,9 +91,8 @@ void Catalog(std::string_view bytes) {
 void Run(std::string_view in) {
   switch (TakeByte(&in)) {
     case 'C': RoundTrip(in, row::DecodeSchema, [](const row::SchemaPtr& s) { return row::EncodeSchema(*s); }); break;
-    case 'T':
-      RoundTrip(in, catalog::DecodeTable, [](const catalog::TablePtr& t) { return catalog::EncodeTable(*t); });
-      break;
+    case 'T': Table(in); break;
+    case 'E': Version(in); break;
     case 'V':
       RoundTrip(in, catalog::DecodeView, [](const catalog::ViewPtr& v) { return catalog::EncodeView(*v); });
       break;
