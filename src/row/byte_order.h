@@ -27,6 +27,13 @@ void StoreLittle(char* to, T value) {
   std::memcpy(to, &value, sizeof(value));
 }
 
+// 0.0 of -0.0, anything else as it is. SQL holds them equal, and so does a Parquet dictionary, which keeps one of them
+// for both: rows hold 0.0 alone, so that a value is the same hot and cold.
+template <typename Floating>
+Floating WithoutMinusZero(Floating value) {
+  return value + Floating(0);
+}
+
 // Bytes of an unsigned number in the other order.
 inline uint8_t ReverseBytes(uint8_t v) { return v; }
 inline uint16_t ReverseBytes(uint16_t v) { return __builtin_bswap16(v); }

@@ -210,7 +210,7 @@ Result<Value> ToEmbedding(const JsonParam& param, const Type& type) {
     const auto element = number ? ParseFloat(item.text()) : std::nullopt;
     if (!element) return Misfit(param, type, "element " + std::to_string(count + 1) + " is no number that fits FLOAT");
     char slot[sizeof(float)];
-    StoreLittle(slot, *element);
+    StoreLittle(slot, WithoutMinusZero(*element));
     bytes.append(slot, sizeof(slot));
     ++count;
   }

@@ -111,6 +111,15 @@ TEST(RowCodec, GoldenBodyOfVariableColumns) {
             "0000803f");
 }
 
+// Hot and cold must agree, and a Parquet dictionary holds one zero.
+TEST(RowCodec, MinusZeroIsWrittenAsZero) {
+  const Schema schema = SchemaOf({"FLOAT", "DOUBLE"});
+  EXPECT_EQ(EncodedHex(schema, {Value::Float(-0.0F), Value::Double(-0.0)}),
+            EncodedHex(schema, {Value::Float(0.0F), Value::Double(0.0)}));
+  EXPECT_NE(EncodedHex(schema, {Value::Float(-1.5F), Value::Double(-5e-324)}),
+            EncodedHex(schema, {Value::Float(1.5F), Value::Double(5e-324)}));
+}
+
 TEST(RowCodec, EveryRowComesBack) {
   const uint64_t seed = Random::FreshSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));

@@ -16,8 +16,8 @@ void StoreFixed(const Type& type, const Value& value, char* to) {
     case TypeKind::kTime:
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampTz: StoreLittle(to, value.as_int()); return;
-    case TypeKind::kFloat: StoreLittle(to, value.as_float()); return;
-    case TypeKind::kDouble: StoreLittle(to, value.as_double()); return;
+    case TypeKind::kFloat: StoreLittle(to, WithoutMinusZero(value.as_float())); return;
+    case TypeKind::kDouble: StoreLittle(to, WithoutMinusZero(value.as_double())); return;
     case TypeKind::kDecimal: StoreLittle(to, value.as_wide()); return;
     case TypeKind::kUuid: StoreBig(to, static_cast<unsigned __int128>(value.as_wide())); return;
     case TypeKind::kText:

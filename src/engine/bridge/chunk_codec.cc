@@ -246,8 +246,8 @@ row::Value FromEngineValue(const row::Type& type, const duckdb::Value& value) {
     case TypeKind::kSmallInt: return row::Value::Int(duckdb::SmallIntValue::Get(value));
     case TypeKind::kInt: return row::Value::Int(duckdb::IntegerValue::Get(value));
     case TypeKind::kBigInt: return row::Value::Int(duckdb::BigIntValue::Get(value));
-    case TypeKind::kFloat: return row::Value::Float(duckdb::FloatValue::Get(value));
-    case TypeKind::kDouble: return row::Value::Double(duckdb::DoubleValue::Get(value));
+    case TypeKind::kFloat: return row::Value::Float(row::WithoutMinusZero(duckdb::FloatValue::Get(value)));
+    case TypeKind::kDouble: return row::Value::Double(row::WithoutMinusZero(duckdb::DoubleValue::Get(value)));
     case TypeKind::kDecimal:
       switch (value.type().InternalType()) {
         case duckdb::PhysicalType::INT16: return row::Value::Wide(value.GetValueUnsafe<int16_t>());
@@ -267,7 +267,7 @@ row::Value FromEngineValue(const row::Type& type, const duckdb::Value& value) {
       std::string bytes;
       for (const auto& item : duckdb::ArrayValue::GetChildren(value)) {
         char slot[4];
-        StoreLittle(slot, item.IsNull() ? 0.0F : duckdb::FloatValue::Get(item));
+        StoreLittle(slot, item.IsNull() ? 0.0F : row::WithoutMinusZero(duckdb::FloatValue::Get(item)));
         bytes.append(slot, sizeof(slot));
       }
       return row::Value::String(std::move(bytes));
@@ -355,8 +355,8 @@ void RowEncoder::StoreSlot(const row::Type& type, size_t ordinal, size_t index, 
     case TypeKind::kTime:
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampTz: return StoreLittle(to, get(int64_t()));
-    case TypeKind::kFloat: return StoreLittle(to, get(float()));
-    case TypeKind::kDouble: return StoreLittle(to, get(double()));
+    case TypeKind::kFloat: return StoreLittle(to, row::WithoutMinusZero(get(float())));
+    case TypeKind::kDouble: return StoreLittle(to, row::WithoutMinusZero(get(double())));
     case TypeKind::kDecimal:
       switch (physical_[ordinal]) {
         case duckdb::PhysicalType::INT16: return StoreLittle(to, row::Int128{get(int16_t())});
@@ -402,7 +402,7 @@ void RowEncoder::EncodeRow(size_t index, std::string* out) const {
         const size_t first = formats_[ordinal].sel->get_index(index) * dimensions;
         for (uint32_t i = 0; i < dimensions; ++i) {
           const size_t at = child.sel->get_index(first + i);
-          StoreLittle(to + i * 4, duckdb::UnifiedVectorFormat::GetData<float>(child)[at]);
+          StoreLittle(to + i * 4, row::WithoutMinusZero(duckdb::UnifiedVectorFormat::GetData<float>(child)[at]));
         }
         end += dimensions * 4;
       } else {
