@@ -6,6 +6,7 @@
 // the caller.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,7 @@ struct AlterAction {
   // kAddColumn: `default_sql` folded to a constant of `type` (initial default). A default with a generator or a
   // function of the session cannot be folded: leave it NULL, ApplyAlter refuses it in its turn.
   row::Value default_value;
+  std::optional<Error> default_error;                        // kAddColumn: why it does not fold; said in its turn
   std::optional<std::string> comment;                        // kAddColumn, kComment…: nullopt = not given / NULL
   bool if_exists = false;                                    // kDropColumn, kDropConstraint
   bool if_not_exists = false;                                // kAddColumn
@@ -55,12 +57,14 @@ struct AlterAction {
 struct AlterContext {
   std::string user_name;
   Micros now = 0;
+  // What beside CHECKs names a column of the table ("view app.v"), asked for each that is dropped without CASCADE.
+  std::function<std::vector<std::string>(ColumnId)> named_by{};
 };
 
 struct AlterResult {
   TablePtr table;                      // nullptr: nothing changed, no version is made
   std::vector<ColumnId> set_not_null;  // columns of the old table whose old rows must be proved free of NULL
-  std::vector<ColumnId> dropped;       // for views and subscriptions that name them (RESTRICT unless in cascaded)
+  std::vector<ColumnId> dropped;       // nothing names them but views and subscriptions of those in `cascaded`
   std::vector<ColumnId> cascaded;
   std::vector<std::string> dropped_checks;  // names, by CASCADE
   std::vector<ColumnId> retyped;            // CHECKs, views and predicates over them must be bound again by the caller

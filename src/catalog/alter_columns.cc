@@ -30,6 +30,7 @@ Status CheckAddedDefault(const AlterAction& action, const std::string& default_s
         .WithHint("Add the column without it, then ALTER COLUMN " + column + " SET DEFAULT " + default_sql +
                   " for rows to come.");
   }
+  if (action.default_error) return *action.default_error;
   if (is_required && action.default_value.is_null()) return MissingDefault(column);
   return {};
 }
@@ -99,27 +100,31 @@ Status AlterEditor::AddColumn(const AlterAction& action) {
   return {};
 }
 
-// Rule 8, as far as the table itself knows: views and subscriptions are asked by the caller.
-Status AlterEditor::DropDependentChecks(const row::Column& column, bool cascade) {
+// Rule 8: the error lists all that is in the way.
+Status AlterEditor::DropDependents(const row::Column& column, bool cascade) {
   const auto names_it = [&column](const CheckConstraint& check) {
     const auto& ids = check.expression.columns;
     return std::find(ids.begin(), ids.end(), column.id) != ids.end();
   };
-  std::vector<std::string> naming;
+  std::vector<std::string> checks;
   for (const CheckConstraint& check : checks_) {
-    if (names_it(check)) naming.push_back(QuoteIdentifier(check.name));
+    if (names_it(check)) checks.push_back(check.name);
+  }
+  if (cascade) {
+    dropped_checks_.insert(dropped_checks_.end(), checks.begin(), checks.end());
+    std::erase_if(checks_, names_it);
+    return {};
+  }
+  std::vector<std::string> naming;
+  for (const std::string& check : checks) naming.push_back("CHECK " + QuoteIdentifier(check));
+  if (context_.named_by && column.added_in != version_) {
+    for (std::string& name : context_.named_by(column.id)) naming.push_back(std::move(name));
   }
   if (naming.empty()) return {};
-  if (!cascade) {
-    return Error{ErrorCode::kDependentObjects,
-                 "column " + QuoteIdentifier(column.name) + " is named by the CHECK " + ListNames(naming)}
-        .WithHint("DROP CONSTRAINT " + naming.front() + " first, or say CASCADE.");
-  }
-  for (const CheckConstraint& check : checks_) {
-    if (names_it(check)) dropped_checks_.push_back(check.name);
-  }
-  std::erase_if(checks_, names_it);
-  return {};
+  return Error{ErrorCode::kDependentObjects, "column " + QuoteIdentifier(column.name) + " of " + old_.QualifiedName() +
+                                                 " is named by " + ListNames(naming)}
+      .WithHint(checks.empty() ? "Drop or end them first, or say CASCADE."
+                               : "DROP CONSTRAINT " + QuoteIdentifier(checks.front()) + " first, or say CASCADE.");
 }
 
 Status AlterEditor::DropColumn(const AlterAction& action) {
@@ -140,7 +145,7 @@ Status AlterEditor::DropColumn(const AlterAction& action) {
     return Error{ErrorCode::kUnsupported, "column " + name + " is the only one of table " + old_.QualifiedName()}
         .WithHint("Add another column first, or DROP TABLE.");
   }
-  RETURN_IF_ERROR(DropDependentChecks(*column, action.cascade));
+  RETURN_IF_ERROR(DropDependents(*column, action.cascade));
   if (action.cascade) cascaded_.insert(column->id);
   Record("DROP COLUMN " + name + (action.cascade ? " CASCADE" : ""));
   columns_.erase(columns_.begin() + (column - columns_.data()));

@@ -24,7 +24,7 @@ class AlterEditor {
   Status DropColumn(const AlterAction& action);
   Status RenameColumn(const AlterAction& action);
   Status CommentColumn(const AlterAction& action);
-  Status DropDependentChecks(const row::Column& column, bool cascade);
+  Status DropDependents(const row::Column& column, bool cascade);
   // alter_types.cc: types, nullability and defaults of columns that are there.
   Status ModifyColumn(const AlterAction& action);
   Status SetType(const AlterAction& action);

@@ -31,6 +31,9 @@ struct Change {
   SchemaVersion expected_version;
   bool if_absent = false;  // kPutNamespace, kPutView: must not exist. kPutNamespace without it: must exist;
                            // kPutView without it: made, or put in the place of the one with its name, whose id it has
+  // What it was bound against beside the table itself; where that has changed meanwhile: kSchemaChanged.
+  std::optional<uint64_t> bound_views{};  // views_generation() of then: no view was made, changed or dropped since
+  std::vector<TablePtr> bound_tables{};   // these are still of these versions
 };
 
 class Snapshot;
@@ -60,6 +63,7 @@ class Snapshot {
 
   // Grows with each change; part of cache keys that depend on the catalog as a whole (name resolution).
   uint64_t generation() const { return generation_; }
+  uint64_t views_generation() const { return views_generation_; }  // the same of views alone
 
  private:
   friend class SnapshotEditor;
@@ -69,6 +73,7 @@ class Snapshot {
   PersistentMap<std::string, ViewPtr> views_by_name_;  // folded namespace '\0' folded name
   PersistentMap<uint32_t, ViewPtr> views_;
   uint64_t generation_ = 0;
+  uint64_t views_generation_ = 0;
 };
 
 // What a change of `before` writes into the `catalog` family: key, and value or nothing (delete).

@@ -32,6 +32,7 @@ std::string NameKey(std::string_view namespace_name, std::string_view name) {
 }
 
 Status SnapshotEditor::Apply(const Change& change) {
+  RETURN_IF_ERROR(CheckBound(change));
   ++to_->generation_;
   switch (change.kind) {
     case Change::Kind::kPutNamespace: return PutNamespace(change);
@@ -121,6 +122,7 @@ Status SnapshotEditor::PutView(const Change& change) {
   }
   to_->views_by_name_ = to_->views_by_name_.Set(key, view);
   to_->views_ = to_->views_.Set(view->id, view);
+  ++to_->views_generation_;
   objects_changed_ = true;
   return {};
 }
@@ -131,7 +133,23 @@ Status SnapshotEditor::DropView(const Change& change) {
   }
   to_->views_by_name_ = to_->views_by_name_.Erase(NameKey(change.view->namespace_name, change.view->name));
   to_->views_ = to_->views_.Erase(change.view->id);
+  ++to_->views_generation_;
   objects_changed_ = true;
+  return {};
+}
+
+Status SnapshotEditor::CheckBound(const Change& change) const {
+  if (change.bound_views && *change.bound_views != views_before_) {
+    return Error{ErrorCode::kSchemaChanged, "views were made or dropped while the statement was planned"}.WithHint(
+        "Run the statement again.");
+  }
+  for (const TablePtr& table : change.bound_tables) {
+    const TablePtr* now = to_->tables_.Find(table->id.value);
+    if (now == nullptr) {
+      return Error{ErrorCode::kTableNotFound, "table " + table->QualifiedName() + " does not exist any more"};
+    }
+    if ((*now)->version() != table->version()) return SchemaChanged(**now, table->version());
+  }
   return {};
 }
 

@@ -165,6 +165,25 @@ TEST(SnapshotTest, ViewsKeepWhatTheyName) {
   EXPECT_TRUE(replaced->FindView(2)->depends_on_tables.empty());
 }
 
+// A view and a change of type that were planned side by side: the second is planned again.
+TEST(SnapshotTest, WhatWasBoundAgainstMustStillBeSo) {
+  const TablePtr t = NewTable(1, "app", "t");
+  const TablePtr next = Next(t, Add("c", "INT"));
+  const SnapshotPtr before = *WithApp()->Apply({Put(t)});
+  Change view = Put(NewView(2, "v", {{TableId(1), {ColumnId(3)}}}));
+  view.bound_tables = {t};
+  Change retyped = Put(next, 1);
+  retyped.bound_views = before->views_generation();
+
+  const SnapshotPtr with_view = *before->Apply({view});
+  EXPECT_EQ(CodeOf(with_view, {retyped}), ErrorCode::kSchemaChanged);
+  EXPECT_EQ(CodeOf(*before->Apply({retyped}), {view}), ErrorCode::kSchemaChanged);
+  EXPECT_EQ(CodeOf(*before->Apply({DropTable(t)}), {view}), ErrorCode::kTableNotFound);
+
+  retyped.bound_views = with_view->views_generation();
+  EXPECT_TRUE(with_view->Apply({Drop(with_view->FindView("app", "v")), retyped}).ok()) << "its own drops do not count";
+}
+
 // What the commit pipeline does: applies changes and writes their records.
 class Disk {
  public:

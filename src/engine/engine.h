@@ -76,6 +76,9 @@ class DependentSubscriptions {
   virtual ~DependentSubscriptions() = default;
   // Descriptions ("live query 12 of alice") of subscriptions that name the column; empty = none.
   virtual std::vector<std::string> NamingColumn(TableId table, ColumnId column) = 0;
+  // Until the result is given up no new subscription that names one of the columns starts: it waits, and is bound anew
+  // then. So what NamingColumn says after it holds until the DDL is committed. Not to be kept longer than that.
+  virtual std::shared_ptr<void> HoldColumns(TableId table, std::vector<ColumnId> columns) = 0;
 };
 
 struct EngineOptions {

@@ -52,6 +52,32 @@ TEST_F(HubRaceTest, RegisterDuringCommitNoGapNoOverlap) {
   }
 }
 
+// A DROP COLUMN between its check and its commit: who would name the column waits, and starts when that is over.
+TEST_F(HubRaceTest, SubscriptionWaitsWhileItsColumnIsHeld) {
+  Put(1, "a", 1);
+  Client client = Connect();
+  const ColumnId room = table_->schema()->column(1).id;
+  std::shared_ptr<void> hold = hub_->HoldColumns(table_->id, {room});
+  {
+    ScopedFailpoint point("live.held", "signal:held");
+    hub_->Subscribe(client.id, Request("named", "t|room=a"));
+    WaitForPoint("held");
+  }
+  hub_->Subscribe(client.id, Request("all", "t|"));
+  ASSERT_TRUE(WaitLive(client, "all")) << "it names no column";
+  EXPECT_TRUE(hub_->NamingColumn(table_->id, room).empty());
+  hold.reset();
+  ASSERT_TRUE(WaitLive(client, "named"));
+  EXPECT_EQ(hub_->NamingColumn(table_->id, room).size(), 1u);
+  ExpectSame(client, "named", "t|room=a");
+
+  hold = hub_->HoldColumns(table_->id, {room});
+  hub_->Subscribe(client.id, Request("late", "t|room=a"));
+  hub_->Close(client.id);  // while it waits, or before
+  hold.reset();
+  EXPECT_TRUE(hub_->List().empty());
+}
+
 // The other order: the view is swapped, then a whole subscription runs, then the shard gets the group.
 TEST_F(HubRaceTest, RegisterBetweenSwapAndHandOver) {
   Put(1, "a", 1);

@@ -72,7 +72,7 @@ void SubscriptionHub::StartSubscription(const SubscriptionPtr& subscription) {
   Result<engine::LiveSelectPtr> select = engine_->CompileLive(request.sql, context);
   if (!select.ok()) return Fail(*subscription, select.error(), std::nullopt);
   SyncPoint("live.before_register");
-  if (!Register(*subscription, *std::move(select))) return;
+  if (!Register(subscription, *std::move(select))) return;
   SyncPoint("live.after_register");
   const storage::ReadViewPtr view = database_->View();
   SyncPoint("live.after_view");
@@ -96,13 +96,18 @@ void SubscriptionHub::StartSubscription(const SubscriptionPtr& subscription) {
   CatchUp(subscription);
 }
 
-bool SubscriptionHub::Register(Subscription& subscription, engine::LiveSelectPtr select) {
+bool SubscriptionHub::Register(const SubscriptionPtr& subscription, engine::LiveSelectPtr select) {
   MutexLock lock(mutex_);
-  if (subscription.ended.load()) return false;
+  if (subscription->ended.load()) return false;
+  if (ColumnHold* const hold = HoldOn(*select)) {
+    hold->waiting.push_back(subscription);
+    SyncPoint("live.held");
+    return false;
+  }
   const catalog::Table& table = *select->table();
-  subscription.partition_user = engine::PartitionOf(subscription.connection->identity, table);
-  subscription.select = std::move(select);
-  registry_.Add(&subscription, table.id, subscription.partition_user, processed_);
+  subscription->partition_user = engine::PartitionOf(subscription->connection->identity, table);
+  subscription->select = std::move(select);
+  registry_.Add(subscription.get(), table.id, subscription->partition_user, processed_);
   registered_.fetch_add(1);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // see OnCommit
   return true;
@@ -251,8 +256,13 @@ bool SubscriptionHub::MoveToTable(Subscription& subscription, const catalog::Tab
   const SchemaVersion old_version = subscription.select->table()->version();
   Result<engine::LiveSelectPtr> rebound = Rebind(subscription.select, table);
   if (!rebound.ok()) {
+    // One that was never acknowledged is answered as if it came after the change.
     const bool dropped = rebound.error().code == ErrorCode::kColumnNotFound;
     MutexLock lock(mutex_);
+    if (!tell) {
+      FailLocked(subscription, &rebound.error(), std::nullopt);
+      return false;
+    }
     FailLocked(subscription, dropped ? nullptr : &rebound.error(),
                dropped ? CloseReason::kColumnDropped : CloseReason::kPredicateError);
     return false;

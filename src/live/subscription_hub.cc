@@ -251,6 +251,36 @@ std::vector<std::string> SubscriptionHub::NamingColumn(TableId table, ColumnId c
   return names;
 }
 
+std::shared_ptr<void> SubscriptionHub::HoldColumns(TableId table, std::vector<ColumnId> columns) {
+  std::shared_ptr<ColumnHold> hold(new ColumnHold{.table = table, .columns = std::move(columns), .waiting = {}});
+  {
+    MutexLock lock(mutex_);
+    holds_.push_back(hold);
+  }
+  return {nullptr, [this, hold](void*) { Release(hold); }};
+}
+
+SubscriptionHub::ColumnHold* SubscriptionHub::HoldOn(const engine::LiveSelect& select) {
+  const std::vector<ColumnId>& named = select.named_columns();
+  for (const std::shared_ptr<ColumnHold>& hold : holds_) {
+    if (hold->table != select.table()->id) continue;
+    for (const ColumnId column : hold->columns) {
+      if (std::find(named.begin(), named.end(), column) != named.end()) return hold.get();
+    }
+  }
+  return nullptr;
+}
+
+void SubscriptionHub::Release(const std::shared_ptr<ColumnHold>& hold) {
+  std::vector<SubscriptionPtr> waiting;
+  {
+    MutexLock lock(mutex_);
+    std::erase(holds_, hold);
+    waiting.swap(hold->waiting);
+  }
+  for (const SubscriptionPtr& subscription : waiting) Schedule(subscription);
+}
+
 std::vector<LiveQueryRow> SubscriptionHub::List() const {
   std::vector<LiveQueryRow> rows;
   MutexLock lock(mutex_);

@@ -48,6 +48,7 @@ class SubscriptionHub final : public Hub {
   std::vector<LiveQueryRow> List() const override EXCLUDES(mutex_);
   void OnCommit(std::shared_ptr<const storage::CommitGroup> group) override EXCLUDES(queue_mutex_);
   std::vector<std::string> NamingColumn(TableId table, ColumnId column) override EXCLUDES(mutex_);
+  std::shared_ptr<void> HoldColumns(TableId table, std::vector<ColumnId> columns) override EXCLUDES(mutex_);
 
  private:
   class LogReader;  // catch_up.cc
@@ -75,7 +76,15 @@ class SubscriptionHub final : public Hub {
   void RunSteps(const SubscriptionPtr& subscription);
   void Step(const SubscriptionPtr& subscription) EXCLUDES(mutex_);
   void StartSubscription(const SubscriptionPtr& subscription) EXCLUDES(mutex_);
-  bool Register(Subscription& subscription, engine::LiveSelectPtr select) EXCLUDES(mutex_);  // false: it has ended
+  // False: it has ended, or a column it names is held, and it starts anew when that is over.
+  bool Register(const SubscriptionPtr& subscription, engine::LiveSelectPtr select) EXCLUDES(mutex_);
+  struct ColumnHold {
+    TableId table;
+    std::vector<ColumnId> columns;
+    std::vector<SubscriptionPtr> waiting;  // (hub) start when it is released
+  };
+  ColumnHold* HoldOn(const engine::LiveSelect& select) REQUIRES(mutex_);  // nullptr: none of its columns is held
+  void Release(const std::shared_ptr<ColumnHold>& hold) EXCLUDES(mutex_);
   void Resume(const SubscriptionPtr& subscription, const storage::ReadViewPtr& view);
   void Acknowledge(Subscription& subscription, Seq seq, bool snapshot_follows);
   // The reason why the log cannot serve `from`; nothing if it can.
@@ -126,7 +135,8 @@ class SubscriptionHub final : public Hub {
   Seq processed_ GUARDED_BY(mutex_);  // commits up to here were delivered to those that were live
   ConnectionId next_connection_ GUARDED_BY(mutex_) = 1;
   uint64_t next_live_id_ GUARDED_BY(mutex_) = 1;
-  std::vector<SubscriptionPtr> wait_for_drain_ GUARDED_BY(mutex_);  // demoted in this commit by a full socket
+  std::vector<std::shared_ptr<ColumnHold>> holds_ GUARDED_BY(mutex_);  // one for each DROP COLUMN that runs
+  std::vector<SubscriptionPtr> wait_for_drain_ GUARDED_BY(mutex_);     // demoted in this commit by a full socket
 
   Mutex queue_mutex_;
   CondVar queue_wake_;

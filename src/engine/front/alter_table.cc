@@ -1,7 +1,9 @@
 // ALTER TABLE: what the pure rules of catalog/alter.h need from the engine and from the data, in the order of
 // docs/schema-evolution.md.
 #include <algorithm>
+#include <set>
 
+#include "base/failpoint.h"
 #include "engine/front/ddl.h"
 #include "engine/front/rights.h"
 #include "engine/front/view_ddl.h"
@@ -12,19 +14,18 @@ namespace {
 using catalog::AlterAction;
 using Kind = AlterAction::Kind;
 
-// DEFAULTs of added columns become constants.
-Status FoldDefaults(const CommandServices& services, std::vector<AlterAction>* actions) {
+// DEFAULTs of added columns become constants. What is wrong with one is said when its action has its turn.
+void FoldDefaults(const CommandServices& services, std::vector<AlterAction>* actions) {
   for (AlterAction& action : *actions) {
     if (action.kind != Kind::kAddColumn || action.default_sql.empty()) continue;
     auto folded = services.expressions->FoldDefault(action.default_sql, *action.type);
-    if (!folded.ok()) {
-      Error error = std::move(folded).error();
-      error.message = "column " + action.column + ": " + error.message;
-      return error;
+    if (folded.ok()) {
+      action.default_value = *std::move(folded);
+      continue;
     }
-    action.default_value = *std::move(folded);
+    action.default_error = std::move(folded).error();
+    action.default_error->message = "column " + action.column + ": " + action.default_error->message;
   }
-  return {};
 }
 
 bool Contains(const std::vector<ColumnId>& list, ColumnId id) {
@@ -77,25 +78,6 @@ Status CheckNoNulls(const CommandServices& services, const catalog::Table& old, 
   return {};
 }
 
-// Subscriptions that name a dropped column refuse it, unless CASCADE.
-Status CheckSubscriptions(const CommandServices& services, const catalog::Table& old,
-                          const catalog::AlterResult& altered) {
-  DependentSubscriptions* dependents = services.dependents->load();
-  if (dependents == nullptr) return {};
-  for (const ColumnId id : altered.dropped) {
-    if (Contains(altered.cascaded, id)) continue;
-    std::string names;
-    for (const std::string& name : dependents->NamingColumn(old.id, id)) names += (names.empty() ? "" : ", ") + name;
-    if (names.empty()) continue;
-    const auto ordinal = old.schema()->FindById(id);
-    return Error{ErrorCode::kDependentObjects,
-                 "column " + (ordinal ? old.schema()->column(*ordinal).name : "?") + " of " + old.QualifiedName() +
-                     " is named by " + names,
-                 "End them first, or say CASCADE."};
-  }
-  return {};
-}
-
 bool NamesAny(const catalog::View& view, TableId table, const std::vector<ColumnId>& columns) {
   for (const auto& [id, named] : view.depends_on_tables) {
     if (id == table &&
@@ -105,20 +87,49 @@ bool NamesAny(const catalog::View& view, TableId table, const std::vector<Column
   return false;
 }
 
-// Views that name a dropped column refuse it, or go with CASCADE, and with them the views over them.
-Status CollectViews(const catalog::Snapshot& snapshot, const catalog::Table& old, const catalog::AlterResult& altered,
-                    std::vector<catalog::ViewPtr>* going) {
-  std::vector<ColumnId> kept = altered.dropped;
-  std::erase_if(kept, [&](ColumnId id) { return Contains(altered.cascaded, id); });
-  for (const auto& view : snapshot.ViewsOn(old.id)) {
-    if (NamesAny(*view, old.id, kept)) {
-      return Error{ErrorCode::kDependentObjects, "view " + NamesOf({view}) + " names a column that would be dropped",
-                   "Drop the view first, or say CASCADE."};
+// Who names columns of the table, asked column by column. No subscription that names one that was asked for can come
+// while this is kept.
+class Dependents {
+ public:
+  Dependents(const CommandServices& services, const catalog::Snapshot& snapshot, const catalog::Table& table)
+      : subscriptions_(services.dependents->load()), snapshot_(snapshot), table_(table) {}
+
+  std::vector<std::string> Naming(ColumnId column) {
+    std::vector<std::string> names;
+    for (const auto& view : snapshot_.ViewsOn(table_.id)) {
+      if (NamesAny(*view, table_.id, {column})) names.push_back("view " + NamesOf({view}));
     }
-    if (NamesAny(*view, old.id, altered.dropped)) going->push_back(view);
+    if (subscriptions_ == nullptr) return names;
+    holds_.push_back(subscriptions_->HoldColumns(table_.id, {column}));
+    for (std::string& name : subscriptions_->NamingColumn(table_.id, column)) names.push_back(std::move(name));
+    return names;
   }
-  *going = WithViewsOver(snapshot, std::move(*going));
-  return {};
+
+  // What CASCADE ends; nobody waits for it.
+  std::set<std::string> SubscriptionsNaming(const std::vector<ColumnId>& columns) const {
+    std::set<std::string> names;
+    for (const ColumnId column : columns) {
+      if (subscriptions_ == nullptr) break;
+      for (std::string& name : subscriptions_->NamingColumn(table_.id, column)) names.insert(std::move(name));
+    }
+    return names;
+  }
+
+ private:
+  DependentSubscriptions* const subscriptions_;
+  const catalog::Snapshot& snapshot_;
+  const catalog::Table& table_;
+  std::vector<std::shared_ptr<void>> holds_;
+};
+
+// Views that name a column dropped by CASCADE go with it, and with them the views over them.
+std::vector<catalog::ViewPtr> ViewsGoing(const catalog::Snapshot& snapshot, const catalog::Table& old,
+                                         const catalog::AlterResult& altered) {
+  std::vector<catalog::ViewPtr> going;
+  for (const auto& view : snapshot.ViewsOn(old.id)) {
+    if (NamesAny(*view, old.id, altered.cascaded)) going.push_back(view);
+  }
+  return WithViewsOver(snapshot, std::move(going));
 }
 
 // Views over retyped columns, and views over them, must bind with the new types.
@@ -166,30 +177,39 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
   }
   std::vector<AlterAction> actions = command.actions;
   const bool columns_fixed = old->kind == catalog::TableKind::kStream;
-  if (!columns_fixed) RETURN_IF_ERROR(FoldDefaults(services, &actions));
-  ASSIGN_OR_RETURN(const catalog::AlterResult altered,
-                   catalog::ApplyAlter(*old, actions, {context.identity.name, context.now}));
+  if (!columns_fixed) FoldDefaults(services, &actions);
+  Dependents dependents(services, *view->catalog, *old);  // until the change is committed
+  ASSIGN_OR_RETURN(
+      const catalog::AlterResult altered,
+      catalog::ApplyAlter(*old, actions,
+                          {.user_name = context.identity.name, .now = context.now, .named_by = [&](ColumnId column) {
+                             return dependents.Naming(column);
+                           }}));
   if (altered.table == nullptr) return Altered(*old, Seq(), "Table " + old->QualifiedName() + " is so already");
   RETURN_IF_ERROR(CheckDefaults(services, *old, altered));
   std::vector<std::shared_ptr<storage::Watch>> watches;
   RETURN_IF_ERROR(CheckNoNulls(services, *old, altered, &watches));
-  RETURN_IF_ERROR(CheckSubscriptions(services, *old, altered));
   std::vector<catalog::Change> changes;
-  std::vector<catalog::ViewPtr> going;
-  RETURN_IF_ERROR(CollectViews(*view->catalog, *old, altered, &going));
+  const std::vector<catalog::ViewPtr> going = ViewsGoing(*view->catalog, *old, altered);
   for (const auto& gone : going) changes.push_back(DropOf(gone));
   RETURN_IF_ERROR(CheckChecks(services, altered));
   catalog::Change change;
   change.kind = catalog::Change::Kind::kPutTable;
   change.table = altered.table;
   change.expected_version = old->version();
+  // The views that were bound again are all there are.
+  if (!altered.retyped.empty()) change.bound_views = view->catalog->views_generation();
   changes.push_back(std::move(change));
   RETURN_IF_ERROR(CheckViews(services, *view->catalog, *old, altered, going, changes, context));
+  const std::set<std::string> ending = dependents.SubscriptionsNaming(altered.cascaded);
+  SyncPoint("alter.before_commit");
   ASSIGN_OR_RETURN(const Seq seq, CommitCatalog(services, std::move(changes), context, retry, std::move(watches)));
+  SyncPoint("alter.after_commit");
   std::string message =
       "Table " + altered.table->QualifiedName() + " altered, version " + std::to_string(altered.table->version().value);
   for (const std::string& check : altered.dropped_checks) message += "; CHECK " + check + " dropped";
   if (!going.empty()) message += "; view " + NamesOf(going) + " dropped";
+  for (const std::string& subscription : ending) message += "; " + subscription + " ended";
   services.logger->Info("schema_change", {{"table", altered.table->QualifiedName()},
                                           {"user", context.identity.name},
                                           {"old_version", old->version().value},

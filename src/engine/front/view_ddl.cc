@@ -135,6 +135,11 @@ Result<StatementResult> CreateOnce(const CommandServices& services, const Create
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(services, command, context, now, ns->name, select_at));
   prepared.view->id = old != nullptr ? old->id : services.database->NewTableId().value;
   std::vector<Change> changes{PutOf(prepared.view, old == nullptr)};
+  if (old != nullptr || !prepared.view->depends_on_views.empty())
+    changes[0].bound_views = now->catalog->views_generation();
+  for (const auto& [table, columns] : prepared.view->depends_on_tables) {
+    if (auto bound = now->catalog->FindTable(table)) changes[0].bound_tables.push_back(std::move(bound));
+  }
   RETURN_IF_ERROR(CheckMade(services, *prepared.view, prepared.signature, changes, context));
   if (old != nullptr) {
     auto over = WithViewsOver(*now->catalog, {old});
