@@ -10,8 +10,7 @@
 #include "row/row_codec.h"
 #include "storage/records.h"
 #include "storage/segment_reader.h"
-#include "storage/segment_writer.h"
-#include "storage/upgrader.h"
+#include "storage/upgrading_writer.h"
 
 namespace kalamdb::storage {
 namespace {
@@ -29,8 +28,15 @@ bool IsSmall(const ColdSegment& segment, uint64_t target) { return segment.recor
 bool IsDeletedHeavy(const ColdSegment& segment) {
   return segment.deleted->count() * kDeletedShare >= segment.record->rows && segment.deleted->count() != 0;
 }
+// A file written now would have other columns. What else a version changes (comments, options, defaults, NOT NULL) is
+// no reason to write rows anew.
 bool IsOld(const ColdSegment& segment, const catalog::Table& table) {
-  return segment.record->schema_version != table.version();
+  if (segment.record->schema_version == table.version()) return false;
+  const auto& then = table.schemas[segment.record->schema_version.value - 1]->columns();
+  const auto& now = table.schema()->columns();
+  return !std::equal(then.begin(), then.end(), now.begin(), now.end(), [](const row::Column& a, const row::Column& b) {
+    return a.id == b.id && a.type == b.type && a.name == b.name;
+  });
 }
 
 UserId UserOf(const ColdSegment& unordered) { return unordered.record->users.front().user; }
@@ -59,8 +65,7 @@ class Merger {
         table_(std::move(table)),
         view_(std::move(view)),
         cancelled_(cancelled),
-        upgrader_(*table_),
-        writer_(context, {.table = table_, .schema = table_->schema(), .durable = view_}) {
+        writer_(context, table_, view_) {
     const auto& retention = table_->options.deleted_retention_s;
     drop_before_ =
         retention ? context.clock->NowMicros() - static_cast<Micros>(*retention) * kMicrosPerSecond : INT64_MAX;
@@ -97,7 +102,7 @@ class Merger {
     RETURN_IF_ERROR(Prune());
     return writer_.Finish();
   }
-  SegmentWriter& writer() { return writer_; }
+  UpgradingWriter& writer() { return writer_; }
 
   // Index entries of rows that were left out for good. Once the inputs are gone for certain.
   Status ForgetLeftOut() {
@@ -123,8 +128,7 @@ class Merger {
       if (left_out_.size() < kMaxLeftOut) left_out_.push_back(row.key);
       return {};
     }
-    ASSIGN_OR_RETURN(std::string_view newest, upgrader_.Upgrade(row.row, &scratch_));
-    return writer_.Append(row.key, newest);
+    return writer_.Append(row.key, row.row);
   }
 
   Status Prune() {
@@ -138,13 +142,11 @@ class Merger {
   const catalog::TablePtr table_;
   const ReadViewPtr view_;
   const std::function<bool()>& cancelled_;
-  Upgrader upgrader_;
-  SegmentWriter writer_;
+  UpgradingWriter writer_;
   Micros drop_before_ = 0;
   uint64_t seen_ = 0;
   std::vector<std::string> dead_keys_;
   std::vector<std::string> left_out_;
-  std::string scratch_;
 };
 
 // Takes the inputs out of the round: records, bits, and the table's list.
@@ -174,6 +176,7 @@ Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, co
   std::vector<ColdSegment> inputs = SegmentsToCompact(view->ColdOf(table_id), *table, context.segment_target_bytes);
   if (inputs.empty()) return JobOutput();
   RETURN_IF_ERROR(context.store->SyncWal());
+  SyncPoint("compact.after_view");
 
   std::vector<ColdSegment> ordered, unordered;
   for (const ColdSegment& input : inputs) (input.record->key_order ? ordered : unordered).push_back(input);
@@ -192,7 +195,8 @@ Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, co
   SyncPoint("compact.before_publish");
 
   std::vector<SegmentId> outputs = merged.writer().ids();
-  outputs.insert(outputs.end(), appended.writer().ids().begin(), appended.writer().ids().end());
+  const std::vector<SegmentId> others = appended.writer().ids();
+  outputs.insert(outputs.end(), others.begin(), others.end());
   std::sort(outputs.begin(), outputs.end());
   DeadRows dead;
   RETURN_IF_ERROR(CatchUp(*context.store, *watch, outputs, &dead));
@@ -220,9 +224,13 @@ Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, co
     Status forgotten = merger->ForgetLeftOut();
     if (!forgotten.ok()) context.logger->Warn("index_not_pruned", {{"error", forgotten.error().message}});
   }
+  std::vector<SegmentId> kept_old = merged.writer().kept_old();
+  const std::vector<SegmentId> more = appended.writer().kept_old();
+  kept_old.insert(kept_old.end(), more.begin(), more.end());
   return JobOutput{.rows = merged.writer().rows() + appended.writer().rows(),
                    .files = outputs.size(),
-                   .bytes = merged.writer().bytes() + appended.writer().bytes()};
+                   .bytes = merged.writer().bytes() + appended.writer().bytes(),
+                   .kept_old = std::move(kept_old)};
 }
 
 }  // namespace
@@ -240,12 +248,13 @@ std::vector<ColdSegment> SegmentsToCompact(const TableCold& cold, const catalog:
   return chosen;
 }
 
-bool NeedsCompaction(const TableCold& cold, const catalog::Table& table, uint64_t segment_target_bytes) {
+bool NeedsCompaction(const TableCold& cold, const catalog::Table& table, uint64_t segment_target_bytes,
+                     const std::set<SegmentId>& kept_old) {
   uint64_t rows = 0, old_rows = 0;
   for (const ColdSegment& segment : cold.segments) {
     if (IsDeletedHeavy(segment)) return true;
     rows += segment.record->rows;
-    if (IsOld(segment, table)) old_rows += segment.record->rows;
+    if (IsOld(segment, table) && !kept_old.contains(segment.record->id)) old_rows += segment.record->rows;
   }
   if (old_rows != 0 && old_rows * kOldSchemaShare >= rows) return true;
   return cold.segments.size() >= kSmallSegments && MergeableSmall(cold, segment_target_bytes).size() >= kSmallSegments;

@@ -4,6 +4,7 @@
 // segments and marks what changed meanwhile. No answer changes by it.
 #pragma once
 
+#include <set>
 #include <vector>
 
 #include "storage/flush.h"
@@ -16,8 +17,9 @@ inline constexpr size_t kMaxCompactedSegments = 64;  // in one run: each is read
 // Segments worth compacting now, by id. Empty: nothing to do.
 std::vector<ColdSegment> SegmentsToCompact(const TableCold& cold, const catalog::Table& table,
                                            uint64_t segment_target_bytes);
-// True where compaction starts by itself.
-bool NeedsCompaction(const TableCold& cold, const catalog::Table& table, uint64_t segment_target_bytes);
+// True where compaction starts by itself. `kept_old`: a run left these in an old version, another would too.
+bool NeedsCompaction(const TableCold& cold, const catalog::Table& table, uint64_t segment_target_bytes,
+                     const std::set<SegmentId>& kept_old);
 
 Result<JobOutput> CompactSegments(const StorageContext& context, TableId table, const std::function<bool()>& cancelled);
 

@@ -8,8 +8,7 @@
 #include "row/row_codec.h"
 #include "storage/records.h"
 #include "storage/rows.h"
-#include "storage/segment_writer.h"
-#include "storage/upgrader.h"
+#include "storage/upgrading_writer.h"
 
 namespace kalamdb::storage {
 namespace {
@@ -20,16 +19,13 @@ constexpr uint64_t kAskCancelled = 256;  // rows
 Error Cancelled() { return {ErrorCode::kCancelled, "the job was cancelled"}; }
 
 Status WriteHotRows(const StorageContext& context, const ReadViewPtr& view, const catalog::TablePtr& table,
-                    const std::function<bool()>& cancelled, SegmentWriter* writer) {
+                    const std::function<bool()>& cancelled, UpgradingWriter* writer) {
   auto cursor = NewHotCursor(view, context.store, {.table = table->id, .include_deleted = true}, true);
-  Upgrader upgrader(*table);
-  std::string scratch;
-  for (;;) {
+  for (uint64_t rows = 0;; ++rows) {
     ASSIGN_OR_RETURN(bool there, cursor->Next());
     if (!there) break;
-    if (writer->rows() % kAskCancelled == 0 && cancelled()) return Cancelled();
-    ASSIGN_OR_RETURN(std::string_view row, upgrader.Upgrade(cursor->row(), &scratch));
-    RETURN_IF_ERROR(writer->Append(cursor->key(), row));
+    if (rows % kAskCancelled == 0 && cancelled()) return Cancelled();
+    RETURN_IF_ERROR(writer->Append(cursor->key(), cursor->row()));
   }
   return writer->Finish();
 }
@@ -43,19 +39,20 @@ Result<JobOutput> TryFlush(const StorageContext& context, TableId table_id, cons
   if (table == nullptr) return JobOutput();
   // Before anything relies on the view: a commit under `wal` may still be lost with the power.
   RETURN_IF_ERROR(context.store->SyncWal());
-  SegmentWriter writer(context, {.table = table, .schema = table->schema(), .durable = view});
+  UpgradingWriter writer(context, table, view);
   RETURN_IF_ERROR(WriteHotRows(context, view, table, cancelled, &writer));
   if (writer.rows() == 0) return JobOutput();
   SyncPoint("flush.before_publish");
   DeadRows dead;
-  RETURN_IF_ERROR(CatchUp(*context.store, *watch, writer.ids(), &dead));
+  const std::vector<SegmentId> ids = writer.ids();
+  RETURN_IF_ERROR(CatchUp(*context.store, *watch, ids, &dead));
   auto publish = [&, floor = view->seq, watching = watch](Round& round) -> Status {
     if (watching->overflowed()) {
       *again = true;
       return Error{ErrorCode::kWriteConflict, "too many rows changed while the table was flushed"};
     }
     if (round.base().catalog->FindTable(table_id) == nullptr) return Cancelled();
-    RETURN_IF_ERROR(FindDeadRows(round.store(), writer.ids(), watching->Take(), &dead));
+    RETURN_IF_ERROR(FindDeadRows(round.store(), ids, watching->Take(), &dead));
     RegisterSegments(round, table_id, writer.segments(), writer.files(), dead);
     round.MutableCold(table_id).floor = floor;
     round.batch().Put(kv::Family::kSegments, TableRecordKey(kFloorRecord, table_id), EncodeNumbers(floor.value));
@@ -66,7 +63,7 @@ Result<JobOutput> TryFlush(const StorageContext& context, TableId table_id, cons
   if (published.ok() || published.error().outcome_unknown) writer.Keep();
   RETURN_IF_ERROR(published);
   SyncPoint("flush.after_publish");
-  return JobOutput{.rows = writer.rows(), .files = writer.segments().size(), .bytes = writer.bytes()};
+  return JobOutput{.rows = writer.rows(), .files = ids.size(), .bytes = writer.bytes(), .kept_old = writer.kept_old()};
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ inline constexpr size_t kMaxCaughtUpInCommit = 500;
 
 struct JobOutput {
   uint64_t rows = 0, files = 0, bytes = 0;
+  std::vector<SegmentId> kept_old{};  // segments of rows that the newest schema cannot hold
 };
 
 // `cancelled` is asked between rows. Errors: kCancelled, kStorageUnavailable (rows stay hot).

@@ -148,6 +148,7 @@ Result<JobOutput> Maintenance::Flush(TableId table, const JobRunner::Cancelled& 
   MutexLock lock(mutex_);
   NoteResult(table, output.ok());
   if (output.ok() && output->rows != 0) to_trim_.insert(table.value);
+  NoteKeptOld(output);
   return output;
 }
 
@@ -155,7 +156,12 @@ Result<JobOutput> Maintenance::Compact(TableId table, const JobRunner::Cancelled
   Result<JobOutput> output = CompactSegments(*context_, table, cancelled);
   MutexLock lock(mutex_);
   NoteResult(table, output.ok());
+  NoteKeptOld(output);
   return output;
+}
+
+void Maintenance::NoteKeptOld(const Result<JobOutput>& output) {
+  if (output.ok()) kept_old_.insert(output->kept_old.begin(), output->kept_old.end());
 }
 
 bool Maintenance::MayTry(TableId table) {
@@ -177,10 +183,15 @@ void Maintenance::NoteResult(TableId table, bool ok) {
 void Maintenance::ScheduleCompactions(const ReadViewPtr& view) {
   if (view->cold_by_table.SharesRootWith(compared_)) return;
   bool all_posted = true;
+  std::set<SegmentId> kept_old;
+  {
+    MutexLock lock(mutex_);
+    kept_old = kept_old_;
+  }
   for (const auto& [id, cold] : view->cold_by_table) {
     TableId table(id);
     catalog::TablePtr found = view->catalog->FindTable(table);
-    if (found == nullptr || !NeedsCompaction(*cold, *found, context_->segment_target_bytes)) continue;
+    if (found == nullptr || !NeedsCompaction(*cold, *found, context_->segment_target_bytes, kept_old)) continue;
     if (jobs_->IsBusy(table) || !MayTry(table)) {
       all_posted = false;
       continue;

@@ -80,6 +80,8 @@ class Maintenance {
   };
   bool MayTry(TableId table) EXCLUDES(mutex_);
   void NoteResult(TableId table, bool ok) REQUIRES(mutex_);
+  void NoteKeptOld(const Result<JobOutput>& output) REQUIRES(mutex_);
+  std::set<SegmentId> kept_old_ GUARDED_BY(mutex_);       // JobOutput::kept_old of all jobs since the start
   std::map<uint32_t, Retry> retries_ GUARDED_BY(mutex_);  // tables whose flush or compaction failed
 };
 

@@ -39,6 +39,7 @@ class SegmentWriter {
 
   // After Finish(), ascending ids.
   std::vector<SegmentRecord>& segments() { return segments_; }
+  const std::vector<SegmentRecord>& segments() const { return segments_; }
   const std::vector<SegmentId>& ids() const { return ids_; }
   const std::vector<std::shared_ptr<SegmentFile>>& files() const { return files_; }
   uint64_t rows() const { return rows_; }

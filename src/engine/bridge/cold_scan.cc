@@ -289,8 +289,7 @@ class SegmentCursor final : public ColdCursor {
       case Source::From::kConstant: return out.Reference(source.constant);
       case Source::From::kFile:
         if (!source.cast) return out.Reference(chunk_.data[source.place]);
-        duckdb::VectorOperations::Cast(context, chunk_.data[source.place], out, rows);
-        return;
+        return Widen(context, index, rows, out);
       case Source::From::kPlace: {
         duckdb::UnifiedVectorFormat numbers;
         chunk_.data[*scan_->place_column_].ToUnifiedFormat(rows, numbers);
@@ -311,6 +310,24 @@ class SegmentCursor final : public ColdCursor {
         return;
       }
     }
+  }
+
+  // The file's column in the type of now. What does not fit (a DATE beyond TIMESTAMP) says which column and value it
+  // is, in the words of hot rows.
+  void Widen(duckdb::ClientContext& context, size_t index, size_t rows, duckdb::Vector& out) {
+    duckdb::Vector& from = chunk_.data[scan_->sources_[index].place];
+    duckdb::string wrong;
+    if (duckdb::VectorOperations::TryCast(context, from, out, rows, &wrong)) return;
+    for (size_t i = 0; i < rows; ++i) {
+      const duckdb::Value value = from.GetValue(i);
+      duckdb::Value there = value;
+      if (value.IsNull() || there.DefaultTryCastAs(out.GetType())) continue;
+      wrong = "date " + value.ToString() + " is out of the range of TIMESTAMP";
+      break;
+    }
+    const ScanColumn& column = scan_->shared_.columns[index];
+    const std::string name = scan_->shared_.table->schema()->column(column.ordinal).name;
+    Throw(scan_->shared_.run, Error{ErrorCode::kTypeMismatch, "column " + name + ": " + wrong});
   }
 
   const std::shared_ptr<SegmentScan> scan_;
