@@ -159,8 +159,9 @@ void FastPath::OnCommit(const std::shared_ptr<Pending>& pending, storage::Commit
     case storage::CommitOutcome::Kind::kSchema: break;
   }
   // Observing again may read files, and waiting is for workers: not on the commit thread or a connection's.
-  const bool posted = retries_.Post(Task([this, pending] {
-    auto result = RunWrite(*pending->statement, *pending->context, pending->sink);
+  const bool schema_changed = outcome.kind == storage::CommitOutcome::Kind::kSchema;
+  const bool posted = retries_.Post(Task([this, pending, schema_changed] {
+    auto result = RunWrite(*pending->statement, *pending->context, pending->sink, schema_changed);
     pending->completion(
         result ? *std::move(result)
                : Result<StatementResult>(Error{ErrorCode::kSchemaChanged,
@@ -171,8 +172,7 @@ void FastPath::OnCommit(const std::shared_ptr<Pending>& pending, storage::Commit
 }
 
 std::optional<Result<StatementResult>> FastPath::RunWrite(const Statement& statement, const ExecuteContext& context,
-                                                          RowSink* sink) {
-  bool schema_changed = false;
+                                                          RowSink* sink, bool schema_changed) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const storage::ReadViewPtr view = services_.database->View();
     const FastPlanPtr plan = PlanFor(statement, context, *view);
@@ -206,7 +206,7 @@ std::optional<Result<StatementResult>> FastPath::Run(const Statement& statement,
   const storage::ReadViewPtr view = services_.database->View();
   const FastPlanPtr plan = PlanFor(statement, context, *view);
   if (plan == nullptr) return std::nullopt;
-  if (IsWrite(*plan)) return RunWrite(statement, context, sink);
+  if (IsWrite(*plan)) return RunWrite(statement, context, sink, false);
   FastRows rows;
   auto step = FastSelect(services_, *plan, view, context, OptionsFor(sink, true), &rows);
   if (!step.ok()) return Result<StatementResult>(std::move(step).error());

@@ -45,8 +45,9 @@ class FastPath {
                                  const FastWrite& write, Seq seq) const;
   Result<StatementResult> FinishSelect(const FastPlan& plan, RowSink* sink, const FastRows& rows) const;
   void OnCommit(const std::shared_ptr<Pending>& pending, storage::CommitOutcome outcome);
+  // `schema_changed`: it has lost against an ALTER once.
   std::optional<Result<StatementResult>> RunWrite(const Statement& statement, const ExecuteContext& context,
-                                                  RowSink* sink);
+                                                  RowSink* sink, bool schema_changed);
 
   const FastServices services_;
   Executor retries_;  // statements whose rows moved between observation and commit
