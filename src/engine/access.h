@@ -5,13 +5,15 @@
 #pragma once
 
 #include "auth/identity.h"
-#include "catalog/table.h"
+#include "catalog/snapshot.h"
 
 namespace kalamdb::engine {
 
 // Own rows of USER and STREAM tables: everybody. SHARED tables, and streams of scope SHARED: by role and access level.
 bool CanRead(const auth::Identity& identity, const catalog::Table& table);
 bool CanWrite(const auth::Identity& identity, const catalog::Table& table);
+// A view shows itself to those who may read all that it reads. Views over views end: none reads itself.
+bool CanReadView(const auth::Identity& identity, const catalog::Snapshot& snapshot, const catalog::View& view);
 
 // The partition `identity` sees of `table`: the user's, or the shared one.
 UserId PartitionOf(const auth::Identity& identity, const catalog::Table& table);

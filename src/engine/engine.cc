@@ -203,7 +203,7 @@ class EngineOfDuckDb final : public Engine {
     }
     if (snapshot.FindNamespace(ns) == nullptr) return NamespaceNotFound(ns).At(reference.position);
     if (const auto found = snapshot.FindView(ns, reference.name);
-        found != nullptr && MayReadView(context.identity, snapshot, *found))
+        found != nullptr && CanReadView(context.identity, snapshot, *found))
       return {};
     return TableNotFound(ns, reference.name).At(reference.position);
   }

@@ -213,14 +213,16 @@ Result<std::vector<catalog::TablePtr>> ServiceCommands::TablesOf(const engine::S
   if (command.all) {
     if (!command.name.namespace_name.empty()) RETURN_IF_ERROR(ResolveNamespace(ns));
     for (catalog::TablePtr& table : view->catalog->Tables(command.name.namespace_name)) {
-      if (table->kind == catalog::TableKind::kStream || !engine::CanRead(*input.identity, *table)) continue;
-      const bool owned = table->owner == input.identity->user;
-      if (input.identity->role >= auth::Role::kService || owned) tables.push_back(std::move(table));
+      if (table->kind == catalog::TableKind::kStream) continue;
+      const bool may = input.identity->role >= auth::Role::kService && engine::CanRead(*input.identity, *table);
+      if (may || table->owner == input.identity->user) tables.push_back(std::move(table));
     }
     return tables;
   }
   catalog::TablePtr table = view->catalog->FindTable(ns, command.name.name);
-  if (table == nullptr || !engine::CanRead(*input.identity, *table)) {
+  // Who made it may, though its rows are not for them.
+  const bool owned = table != nullptr && table->owner == input.identity->user;
+  if (table == nullptr || (!owned && !engine::CanRead(*input.identity, *table))) {
     return Error{.code = ErrorCode::kTableNotFound,
                  .message = "table " + ns + "." + command.name.name + " does not exist",
                  .position = command.name.position};
@@ -229,7 +231,7 @@ Result<std::vector<catalog::TablePtr>> ServiceCommands::TablesOf(const engine::S
     return Error{.code = ErrorCode::kUnsupported,
                  .message = table->QualifiedName() + " is a STREAM table: its events are never cold"};
   }
-  if (input.identity->role < auth::Role::kService && table->owner != input.identity->user) {
+  if (input.identity->role < auth::Role::kService && !owned) {
     return Error{.code = ErrorCode::kPermissionDenied,
                  .message = "only the owner of " + table->QualifiedName() + " and services may do this"};
   }

@@ -59,33 +59,40 @@ engine::VirtualTable Namespaces() {
 }
 
 engine::VirtualTable Tables() {
-  return {.schema_name = "system",
-          .name = "tables",
-          .columns = {{"namespace_id", kText},
-                      {"table_name", kText},
-                      {"table_type", kText},
-                      {"table_id", kText},
-                      {"storage_id", kText},
-                      {"access_level", kText},
-                      {"owner", kText},
-                      {"version", kBigInt},
-                      {"options", kText},
-                      {"comment", kText},
-                      {"created_at", kTime},
-                      {"updated_at", kTime}},
-          .admins_only = false,
-          .fill = [](const Identity& caller, const storage::ReadViewPtr& view, const Emit& emit) -> Status {
-            for (const catalog::TablePtr& table : ReadableTables(caller, *view->catalog, "")) {
-              emit(Row(
-                  table->namespace_name, table->name, catalog::KindName(table->kind), std::to_string(table->id.value),
+  return {
+      .schema_name = "system",
+      .name = "tables",
+      .columns = {{"namespace_id", kText},
+                  {"table_name", kText},
+                  {"table_type", kText},
+                  {"table_id", kText},
+                  {"storage_id", kText},
+                  {"access_level", kText},
+                  {"owner", kText},
+                  {"version", kBigInt},
+                  {"options", kText},
+                  {"comment", kText},
+                  {"created_at", kTime},
+                  {"updated_at", kTime}},
+      .admins_only = false,
+      .fill = [](const Identity& caller, const storage::ReadViewPtr& view, const Emit& emit) -> Status {
+        for (const catalog::TablePtr& table : ReadableTables(caller, *view->catalog, "")) {
+          emit(
+              Row(table->namespace_name, table->name, catalog::KindName(table->kind), std::to_string(table->id.value),
                   table->options.storage_id,
                   table->IsPerUser() ? row::Value::Null() : Cell(catalog::AccessLevelName(table->options.access_level)),
                   table->owner_name, table->version().value,
                   OptionsJson(catalog::PrintTableOptions(table->kind, table->options)), TextOrNull(table->comment),
                   TimeOrNull(table->created_at), TimeOrNull(table->updated_at)));
-            }
-            return {};
-          }};
+        }
+        for (const catalog::ViewPtr& found : view->catalog->Views("")) {
+          if (!engine::CanReadView(caller, *view->catalog, *found)) continue;
+          const row::Value none = row::Value::Null();
+          emit(Row(found->namespace_name, found->name, "VIEW", std::to_string(found->id), none, none, found->owner_name,
+                   none, none, none, TimeOrNull(found->created_at), TimeOrNull(found->created_at)));
+        }
+        return {};
+      }};
 }
 
 engine::VirtualTable Columns() {

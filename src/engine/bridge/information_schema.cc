@@ -53,7 +53,7 @@ VirtualTable Tables() {
             Value::String("BASE TABLE")});
     }
     for (const auto& found : view->catalog->Views("")) {
-      if (!MayReadView(caller, *view->catalog, *found)) continue;
+      if (!CanReadView(caller, *view->catalog, *found)) continue;
       emit({Value::String(kCatalog), Value::String(found->namespace_name), Value::String(found->name),
             Value::String("VIEW")});
     }
@@ -77,6 +77,16 @@ void EmitColumns(const catalog::Table& table, const VirtualTable::Emit& emit) {
   }
 }
 
+// Views hold no types: DESCRIBE binds one and says them.
+void EmitColumns(const catalog::View& view, const VirtualTable::Emit& emit) {
+  int64_t ordinal = 0;
+  for (const std::string& name : view.column_names) {
+    emit({Value::String(kCatalog), Value::String(view.namespace_name), Value::String(view.name), Value::String(name),
+          Value::Int(++ordinal), Value::Null(), Value::String("YES"), Value::Null(), Value::Null(), Value::Null(),
+          Value::Null()});
+  }
+}
+
 VirtualTable Columns() {
   VirtualTable table;
   table.schema_name = kSchema;
@@ -91,6 +101,9 @@ VirtualTable Columns() {
                   const VirtualTable::Emit& emit) -> Status {
     for (const auto& found : view->catalog->Tables("")) {
       if (CanRead(caller, *found)) EmitColumns(*found, emit);
+    }
+    for (const auto& found : view->catalog->Views("")) {
+      if (CanReadView(caller, *view->catalog, *found)) EmitColumns(*found, emit);
     }
     return {};
   };

@@ -124,7 +124,7 @@ Result<StatementResult> RunDescribe(const CommandServices& services, const Descr
                             context, sink);
   }
   if (const auto described = view->catalog->FindView(NamespaceOf(command.name, context), command.name.name);
-      described != nullptr && MayReadView(context.identity, *view->catalog, *described) && !command.history &&
+      described != nullptr && CanReadView(context.identity, *view->catalog, *described) && !command.history &&
       !command.version) {
     return DescribeView(services, *described, context, sink);
   }

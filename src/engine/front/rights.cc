@@ -29,19 +29,6 @@ bool MayFlush(const Identity& identity, bool allow_user_ddl, const catalog::Tabl
   return MayManage(identity, allow_user_ddl, table);
 }
 
-// Views over views end: none reads itself.
-bool MayReadView(const auth::Identity& identity, const catalog::Snapshot& snapshot, const catalog::View& view) {
-  for (const auto& [id, columns] : view.depends_on_tables) {
-    const auto table = snapshot.FindTable(id);
-    if (table == nullptr || !CanRead(identity, *table)) return false;
-  }
-  for (const uint32_t id : view.depends_on_views) {
-    const auto below = snapshot.FindView(id);
-    if (below == nullptr || !MayReadView(identity, snapshot, *below)) return false;
-  }
-  return true;
-}
-
 std::string NamespaceOf(const ObjectName& name, const ExecuteContext& context) {
   return name.namespace_name.empty() ? context.namespace_name : name.namespace_name;
 }
@@ -67,7 +54,7 @@ Result<catalog::TablePtr> FindReadableTable(const catalog::Snapshot& snapshot, c
     }
     if (snapshot.FindNamespace(ns) == nullptr) return NamespaceNotFound(ns).At(name.position);
     if (const auto view = snapshot.FindView(ns, name.name);
-        view != nullptr && MayReadView(context.identity, snapshot, *view))
+        view != nullptr && CanReadView(context.identity, snapshot, *view))
       return Error{ErrorCode::kUnsupported, name.name + " is a view"}.WithHint("").At(name.position);
     return TableNotFound(ns, name.name).At(name.position);
   }

@@ -20,9 +20,6 @@ bool MayManage(const auth::Identity& identity, bool allow_user_ddl, const catalo
 // FLUSH, COMPACT, whole statistics.
 bool MayFlush(const auth::Identity& identity, bool allow_user_ddl, const catalog::Table& table);
 
-// A view shows itself to those who may read all that it reads.
-bool MayReadView(const auth::Identity& identity, const catalog::Snapshot& snapshot, const catalog::View& view);
-
 // The namespace a name stands for: written, or the request's.
 std::string NamespaceOf(const ObjectName& name, const ExecuteContext& context);
 
