@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "base/failpoint.h"
 #include "duckdb/catalog/catalog_search_path.hpp"
 #include "duckdb/main/client_data.hpp"
 #include "duckdb/main/prepared_statement.hpp"
@@ -197,6 +198,7 @@ void Runner::FillFacts(const OneRun& run, const storage::CommitOutcome& outcome)
 
 Result<RunEnd> Runner::Commit(const OneRun& run, StatementResult* result) {
   ASSIGN_OR_RETURN(storage::CommitRequest request, run.state.writes().Finish(run.context.durability));
+  SyncPoint("query.before_commit");
   const storage::CommitOutcome outcome = bridge_.services().database->commits().Run(std::move(request));
   switch (outcome.kind) {
     case storage::CommitOutcome::Kind::kCommitted:

@@ -1,6 +1,7 @@
 // Hands out pieces of a table and assembles their chunks.
 #include "engine/bridge/scan.h"
 
+#include "base/failpoint.h"
 #include "duckdb/parallel/task_scheduler.hpp"
 #include "engine/access.h"
 #include "engine/bridge/cold_scan.h"
@@ -89,6 +90,7 @@ duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitScan(duckdb::ClientCont
   shared->threads = static_cast<size_t>(duckdb::TaskScheduler::GetScheduler(context).NumberOfThreads());
   shared->hot_done = shared->bounds.empty;
   ListSegments(*shared);
+  SyncPoint("scan.opened");
   return std::move(shared);
 }
 
