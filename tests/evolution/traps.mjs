@@ -99,6 +99,18 @@ test('min and max say nothing about NULL and NaN', async () => {
   assert.deepEqual(await ids(only, 'd < 5'), []);
 });
 
+test('the sign of zero is the same hot and cold', async () => {
+  const t = await table('id INT PRIMARY KEY, d DOUBLE, f FLOAT, e EMBEDDING(2)');
+  for (let i = 0; i < 40; i++) await root.ok(`INSERT INTO ${t} VALUES (${i}, ${i % 2 ? "'-0'" : "'0'"}::DOUBLE, ${i % 3 ? "'-0'" : "'0'"}::FLOAT, [${i % 2 ? '-0.0, 0.0' : '0.0, -0.0'}])`, undefined, { 'x-durability': 'wal' });
+  await root.ok(`INSERT INTO ${t} VALUES ($1, $2, $2, $3)`, [40, '-0', [0, '-0']]);
+  await root.ok(`UPDATE ${t} SET d = -d WHERE id < 20`);
+  await root.ok(`ALTER TABLE ${t} ADD COLUMN x DOUBLE DEFAULT '-0'`);
+  await everywhere(t, async (when) => {
+    for (const row of await root.rows(`SELECT d, f, x, e[1], e[2] FROM ${t}`)) for (const v of row) assert.ok(Object.is(v, 0), `${when}: ${Object.is(v, -0) ? '-0' : v}`);
+    assert.deepEqual(await root.rows(`SELECT d::TEXT, f::TEXT, x::TEXT, count(*) FROM ${t} GROUP BY ALL`), [['0.0', '0.0', '0.0', '41']]);
+  });
+});
+
 test('bounds of long strings are no values', async () => {
   const t = await table('id INT PRIMARY KEY, s TEXT');
   const long = (c) => `'${c.repeat(300)}'`;
@@ -206,6 +218,55 @@ test('compaction across versions changes no answer', async () => {
   await server.restart();
   root = await Client.login(server);
   assert.deepEqual(await all(), before);
+});
+
+test('a DATE beyond the range of TIMESTAMP is an error where it is read, and in the way of nothing else', async () => {
+  const t = await table('id INT PRIMARY KEY, d DATE, n INT', 'USER');
+  const [ann, ben] = [await root.newUser(`ann${tables}`), await root.newUser(`ben${tables}`)];
+  await ann.ok(`INSERT INTO ${t} VALUES (1, '300000-01-01', 1), (2, '2024-02-29', 2), (3, '300000-01-02', 3)`);
+  await flush(t);
+  await ann.ok(`INSERT INTO ${t} VALUES (4, '300000-01-03', 4), (5, '2024-02-29', 5)`);
+  await ben.ok(`INSERT INTO ${t} SELECT i, DATE '2024-01-01' + i::INT, i FROM range(20) r(i)`);
+  await root.ok(`ALTER TABLE ${t} ALTER COLUMN d TYPE TIMESTAMP`);
+  await root.ok(`ALTER TABLE ${t} ADD COLUMN c INT DEFAULT 7`);
+  const check = async () => {
+    assert.match((await ann.error(`SELECT * FROM ${t}`, 'TYPE_MISMATCH')).message, /column d: date 300000-01-0\d is out of the range of TIMESTAMP/);
+    assert.match((await ann.error(`SELECT d FROM ${t} WHERE id = 4`, 'TYPE_MISMATCH')).message, /300000-01-03/);
+    assert.deepEqual(await ann.rows(`SELECT id, n, c FROM ${t} ORDER BY id`), [1, 2, 3, 4, 5].map((i) => [i, i, 7]));
+    assert.deepEqual(await ann.rows(`SELECT * FROM ${t} WHERE id = 2`), [[2, 1709164800000000, 2, 7]]);
+    assert.equal(await ben.value(`SELECT count(d) FROM ${t} WHERE d >= TIMESTAMP '2024-01-01 00:00:00'`), '20');
+  };
+  await check();
+  await flush(t);
+  await check();
+  await compact(t);
+  await check();
+  await server.restart();
+  root = await Client.login(server);
+  Object.assign(ann, await Client.login(server, ann.name, `pw-of-${ann.name}-0123456789`));
+  Object.assign(ben, await Client.login(server, ben.name, `pw-of-${ben.name}-0123456789`));
+  await check();
+  await root.ok(`ALTER TABLE ${t} ALTER COLUMN d SET NOT NULL`);
+  await ann.ok(`DELETE FROM ${t} WHERE id IN (1, 3)`);
+  await ann.ok(`DELETE FROM ${t} WHERE id = 4`);
+  await ann.ok(`INSERT INTO ${t} VALUES (4, '2024-02-29 12:00:00', 4, 8)`);
+  await everywhere(t, async () => assert.deepEqual(await ann.rows(`SELECT * FROM ${t} ORDER BY id`), [[2, 1709164800000000, 2, 7], [4, 1709208000000000, 4, 8], [5, 1709164800000000, 5, 7]]));
+  await root.ok(`ALTER TABLE ${t} DROP COLUMN d`);
+  await everywhere(t, async () => assert.deepEqual(await ann.rows(`SELECT * FROM ${t} WHERE _deleted ORDER BY id`), [[1, 1, 7], [3, 3, 7]]));
+});
+
+test('what changes no column of a file is no reason to write it anew', async () => {
+  const t = await table('id INT PRIMARY KEY, a INT');
+  await root.ok(`INSERT INTO ${t} SELECT i, i FROM range(100) r(i)`);
+  await flush(t);
+  const merged = async () => Number((await root.rows(`STORAGE COMPACT TABLE ${t} WAIT`))[0][4]);
+  await root.ok(`COMMENT ON TABLE ${t} IS 'x'; COMMENT ON COLUMN ${t}.a IS 'x'; ALTER TABLE ${t} SET (FLUSH_POLICY = 'rows:5000'), ALTER COLUMN a SET DEFAULT 5, ALTER COLUMN a SET NOT NULL`);
+  assert.equal(await merged(), 0);
+  for (const action of ['RENAME COLUMN a TO b', 'ADD COLUMN c INT', 'ALTER COLUMN c TYPE BIGINT', 'DROP COLUMN c']) {
+    await root.ok(`ALTER TABLE ${t} ${action}`);
+    assert.equal(await merged(), 100, action);
+    assert.equal(await merged(), 0, 'once');
+  }
 });
 
 test('SET NOT NULL counts hot and cold rows, not deleted ones, and other users too', async () => {
@@ -365,7 +426,8 @@ test('DROP COLUMN: a live query that names it is in the way; CASCADE ends it; * 
   await root.error(`ALTER TABLE ${t} DROP COLUMN b RESTRICT`, 'DEPENDENT_OBJECTS');
   await root.ok(`ALTER TABLE ${t} RENAME COLUMN a TO a2`);
   await root.error(`ALTER TABLE ${t} DROP COLUMN a2`, 'DEPENDENT_OBJECTS');
-  await root.ok(`ALTER TABLE ${t} DROP COLUMN b CASCADE`);
+  const [{ message }] = await root.ok(`ALTER TABLE ${t} DROP COLUMN b CASCADE`);
+  assert.match(message, /live query \d+ of root ended/, 'what CASCADE takes along is named');
   const closed = await live.next((f) => f.type === 'subscription_closed', 'subscription_closed');
   assert.deepEqual([closed.subscription_id, closed.reason], ['filters', 'column_dropped']);
   live.send({ type: 'unsubscribe', subscription_id: 'names' });
