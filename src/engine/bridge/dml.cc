@@ -68,7 +68,8 @@ struct DmlSource final : duckdb::GlobalSourceState {
 struct OldRows {
   duckdb::UnifiedVectorFormat bytes, places;
 
-  OldRows(DmlSink& sink, duckdb::DataChunk& chunk, size_t place_index, size_t old_index) {
+  // `keys_only`: nothing else of `sink.old` is read, and what a column holds is nobody's concern.
+  OldRows(DmlSink& sink, duckdb::DataChunk& chunk, size_t place_index, size_t old_index, bool keys_only = false) {
     chunk.data[place_index].ToUnifiedFormat(chunk.size(), places);
     chunk.data[old_index].ToUnifiedFormat(chunk.size(), bytes);
     rows_.reserve(chunk.size());
@@ -76,7 +77,7 @@ struct OldRows {
       const auto& text = duckdb::UnifiedVectorFormat::GetData<duckdb::string_t>(bytes)[bytes.sel->get_index(i)];
       rows_.emplace_back(text.GetData(), text.GetSize());
     }
-    Decode(sink);
+    Decode(sink, keys_only);
   }
   std::string_view row(size_t i) const { return rows_[i]; }
   storage::Place PlaceOf(const DmlSink& sink, size_t i) const {
@@ -95,7 +96,7 @@ struct OldRows {
   }
 
  private:
-  void Decode(DmlSink& sink) {
+  void Decode(DmlSink& sink, bool keys_only) {
     sink.old.Reset();
     const auto& table = *sink.entry.table();
     for (size_t begin = 0, end = 0; begin < rows_.size(); begin = end) {
@@ -105,6 +106,7 @@ struct OldRows {
       auto projection = table.ProjectionFrom(version);
       if (!projection.ok()) Throw(sink.run, std::move(projection).error());
       for (size_t ordinal = 0; ordinal < sink.old.ColumnCount(); ++ordinal) {
+        if (keys_only && !table.schema()->column(ordinal).IsKey()) continue;
         OrThrow(sink.run, DecodeColumn(**projection, ordinal, std::span(rows_).subspan(begin, end - begin),
                                        sink.old.data[ordinal], begin));
       }
@@ -229,7 +231,7 @@ duckdb::SinkResultType DeleteOperator::Sink(duckdb::ExecutionContext& context, d
                                             duckdb::OperatorSinkInput& input) const {
   auto& sink = input.global_state.Cast<DmlSink>();
   if (context.client.interrupted) throw duckdb::InterruptException();
-  const OldRows old_rows(sink, chunk, place_index, old_index);
+  const OldRows old_rows(sink, chunk, place_index, old_index, !sink.returned);
   std::vector<duckdb::Vector*> columns;
   for (auto& column : sink.old.data) columns.push_back(&column);
   Load(sink.rows, columns, chunk.size());
