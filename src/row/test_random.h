@@ -151,11 +151,11 @@ class Random {
     return static_cast<int64_t>(Bits()) >> Below(64);
   }
 
+  // As rows hold it: no -0.0.
   template <typename Number>
   Number Floating() {
     using Limits = std::numeric_limits<Number>;
     static constexpr Number kEdges[] = {0,
-                                        -Number{0},
                                         1,
                                         -1,
                                         Limits::infinity(),
