@@ -2,7 +2,6 @@
 #include "engine/bridge/information_schema.h"
 
 #include "engine/access.h"
-#include "engine/front/rights.h"
 
 namespace kalamdb::engine {
 namespace {
