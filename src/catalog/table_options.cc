@@ -227,8 +227,9 @@ Status SetTableOption(TableKind kind, std::string_view name, std::string_view va
   }
   for (const std::string_view later : kLaterOptions) {
     if (folded == row::FoldName(later))
-      return Error{ErrorCode::kUnsupported, "option " + std::string(later) + " is not offered yet; " +
-                                                std::string(KindName(kind)) + " tables have " + OfferedOptions(kind)};
+      return Error{ErrorCode::kInvalidParameter, "option " + std::string(later) + " is not offered yet; " +
+                                                     std::string(KindName(kind)) + " tables have " +
+                                                     OfferedOptions(kind)};
   }
   return Error{ErrorCode::kInvalidParameter, "option " + QuoteIdentifier(name) + " is not offered; " +
                                                  std::string(KindName(kind)) + " tables have " + OfferedOptions(kind)};

@@ -99,12 +99,12 @@ TEST(TableOptionsTest, WhatIsAccepted) {
   EXPECT_EQ(again, options);
 }
 
-TEST(TableOptionsTest, WhatComesLaterIsUnsupported) {
+TEST(TableOptionsTest, WhatComesLaterIsRefused) {
   for (const std::string_view name : {"RESULT_CACHE", "max_rows", "Ephemeral", "HISTORY_RETENTION", "BLOOM_COLUMNS"}) {
     TableOptions options;
     const Status status = SetTableOption(TableKind::kShared, name, "1", &options);
     ASSERT_FALSE(status.ok()) << name;
-    EXPECT_EQ(status.error().code, ErrorCode::kUnsupported) << name;
+    EXPECT_EQ(status.error().code, ErrorCode::kInvalidParameter) << name;
     EXPECT_EQ(options, TableOptions());
   }
 }

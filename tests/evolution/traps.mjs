@@ -471,7 +471,8 @@ test('three hundred versions: DESCRIBE, HISTORY and the oldest rows are right', 
 
 let passed = 0;
 let failed = 0;
-server = await Server.start({ flags: ['--limits.auth_per_second', '1000'] });
+// Segments merge when a test says so.
+server = await Server.start({ flags: ['--limits.auth_per_second', '1000', '--storage.auto_compaction', 'false'] });
 root = await Client.login(server);
 await root.ok('CREATE NAMESPACE app');
 for (const { name, run } of tests) {
