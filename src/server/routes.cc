@@ -106,7 +106,7 @@ Action Routes::HandleV1(HttpConnection* connection, HttpRequest& request, std::s
       AppendHeader("Access-Control-Allow-Origin", request.Get(HttpHeader::kOrigin), &headers);
       headers +=
           "Access-Control-Allow-Credentials: true\r\n"
-          "Access-Control-Expose-Headers: X-Request-Id, X-Result-Cache, Retry-After\r\n";
+          "Access-Control-Expose-Headers: X-Request-Id, Retry-After\r\n";
     }
   }
   if (core_->phase == Phase::kStarting) return fail({ErrorCode::kStarting, "the server is starting"});

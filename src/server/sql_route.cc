@@ -131,7 +131,6 @@ Status ReadSqlBody(std::string_view body, service::SqlRequest* sql) {
 }
 
 void StartSql(Core* core, HttpConnection* connection, HttpRequest& request, std::string headers) {
-  if (request.Has(HttpHeader::kResultCache)) headers += "X-Result-Cache: miss\r\n";  // nothing is kept yet
   std::shared_ptr<HttpReply> reply = connection->NewReply(std::move(headers));
   // The request stays as it is until the reply is sent, and its connection as long as the reply.
   AuthenticateRequest(
