@@ -60,6 +60,7 @@ constexpr ConfigKey kKeys[] = {
     {"limits.connections", kInteger, "20000", "Open connections of the server; 0 = off."},
     {"limits.connections_per_address", kInteger, "0", "Open connections of an address; 0 = off.", {}, 0, "address"},
     {"limits.memory_bytes", kBytes, "0", "Memory of the SQL engine; 0 = half of the server's."},
+    {"limits.value_bytes", kBytes, "67108864", "Text, BYTES or list that one call of a function makes.", {}, 1},
 };
 
 }  // namespace

@@ -54,6 +54,7 @@ engine::EngineOptions EngineOptionsOf(const Config& config, const MemoryPlan& me
   engine::EngineOptions options;
   options.data_dir = config.Text("server.data_dir");
   options.memory_bytes = memory.engine;
+  options.value_bytes = config.Bytes("limits.value_bytes");
   options.threads = Cores();
   options.spill_directory = TempDir(config);
   options.copy_directories = config.List("storage.copy_directories");

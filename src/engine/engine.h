@@ -83,6 +83,7 @@ class DependentSubscriptions {
 
 struct EngineOptions {
   uint64_t memory_bytes = 512ull << 20;  // limits.memory_bytes
+  uint64_t value_bytes = 64ull << 20;    // limits.value_bytes
   uint32_t threads = 2;                  // of the vectorised engine
   std::string spill_directory;
   std::string data_dir;  // of the database: cold files are read from and written to it

@@ -71,7 +71,7 @@ class EngineFixture : public testing::Test {
     context.identity = who;
     context.namespace_name = "app";
     context.params = params;
-    context.now = clock_.NowMicros();
+    context.now = now_ != 0 ? now_ : clock_.NowMicros();
     context.durability = storage::Durability::kWal;
     return context;
   }
@@ -126,6 +126,7 @@ class EngineFixture : public testing::Test {
 
   TempDirectory dir_{"engine"}, files_{"copy"};
   SystemClock clock_;
+  Micros now_ = 0;  // the start of every statement; 0 = what the clock says
   Metrics metrics_;
   Logger logger_;
   std::unique_ptr<storage::Database> database_;

@@ -2,6 +2,7 @@
 #include "engine/query_runner.h"
 
 #include <charconv>
+#include <thread>
 
 #include "base/failpoint.h"
 #include "duckdb/catalog/catalog_search_path.hpp"
@@ -70,12 +71,15 @@ class RowWriter {
       : sink_(sink), writer_(names, sink->form(), sink->separator(), bytes_form), separator_(sink->separator()) {}
 
   Status Write(duckdb::DataChunk& chunk) {
-    if (chunk.size() == 0) return {};
-    if (count_ != 0) json_.push_back(separator_);
-    writer_.AppendRows(chunk, &json_);
-    count_ += chunk.size();
-    total_ += chunk.size();
-    return json_.size() < kRowsPerSink ? Status() : Flush();
+    for (size_t row = 0; row < chunk.size();) {
+      if (count_ != 0) json_.push_back(separator_);
+      const size_t next = writer_.AppendRows(chunk, row, kRowsPerSink, &json_);
+      count_ += next - row;
+      total_ += next - row;
+      row = next;
+      if (json_.size() >= kRowsPerSink) RETURN_IF_ERROR(Flush());
+    }
+    return {};
   }
   Status Flush() {
     if (count_ == 0) return {};
@@ -132,9 +136,11 @@ void Runner::Prepare(Instance::Lease& lease, RunState& state, const ExecuteConte
 }
 
 Error Runner::ErrorOfRun(const OneRun& run, const duckdb::ErrorData& error) const {
-  if (run.watched.reason.load() != RunWatch::Reason::kNone && error.Type() == duckdb::ExceptionType::INTERRUPT)
-    return ErrorOf(run.watched.reason);
+  const RunWatch::Reason reason = run.watched.reason;
+  if (reason != RunWatch::Reason::kNone && error.Type() == duckdb::ExceptionType::INTERRUPT) return ErrorOf(reason);
   if (auto own = run.state.error()) return *std::move(own);
+  // What a streaming result says once its query has been ended has many words and no type.
+  if (reason != RunWatch::Reason::kNone) return ErrorOf(reason);
   return MapError(error, run.input.statement->query);
 }
 
@@ -226,6 +232,7 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
 
   auto pending = run.lease->context->PendingQuery(std::move(statement), params,
                                                   !changes && type != StatementType::EXPLAIN_STATEMENT);
+  run.state.optimizer_thread = std::thread::id();
   if (pending->HasError()) return ErrorOfRun(run, pending->GetErrorObject());
   auto rows = pending->Execute();
   if (rows->HasError()) return ErrorOfRun(run, rows->GetErrorObject());

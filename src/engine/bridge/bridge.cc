@@ -11,6 +11,7 @@ namespace {
 InstanceOptions OptionsOf(const EngineOptions& options) {
   InstanceOptions result;
   result.memory_bytes = options.memory_bytes;
+  result.value_bytes = options.value_bytes;
   result.threads = options.threads;
   result.spill_directory = options.spill_directory;
   if (!options.data_dir.empty()) result.allowed_directories.push_back(options.data_dir + "/cold/");

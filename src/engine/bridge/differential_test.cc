@@ -27,7 +27,7 @@ class Native {
     while (auto chunk = result->Fetch()) {
       if (chunk->size() == 0) break;
       if (!text.empty()) text.push_back('\n');
-      writer.AppendRows(*chunk, &text);
+      writer.AppendRows(*chunk, 0, SIZE_MAX, &text);
     }
     return text;
   }

@@ -1,7 +1,9 @@
 // Opens DuckDB, locks it down, lends connections.
 #include "engine/bridge/instance.h"
 
+#include "engine/bridge/bounded_functions.h"
 #include "engine/bridge/catalog.h"
+#include "engine/bridge/engine_memory.h"
 #include "engine/bridge/functions.h"
 #include "engine/bridge/plan_guard.h"
 
@@ -62,9 +64,11 @@ Result<std::unique_ptr<Instance>> Instance::Open(const InstanceOptions& options,
   }
   std::unique_ptr<Instance> instance(new Instance(services));
   try {
+    LimitEngineMemory(options.memory_bytes);
     duckdb::DBConfig config;
+    config.allocator = MakeCountingAllocator();
     config.options.maximum_threads = options.threads;
-    config.options.maximum_memory = options.memory_bytes;
+    config.options.maximum_memory = options.memory_bytes - options.memory_bytes / kPoolShareDivisor;
     config.options.temporary_directory = options.spill_directory;
     config.options.use_temporary_directory = !options.spill_directory.empty();
     config.storage_extensions["kalam"] = MakeStorageExtension();
@@ -73,6 +77,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const InstanceOptions& options,
     live_config.replacement_scans.clear();
     live_config.optimizer_extensions.push_back(MakePlanGuard());
     RegisterFunctions(*instance->database_->instance, services->ids);
+    BoundScalarFunctions(*instance->database_->instance, options.value_bytes);
     duckdb::Connection connection(*instance->database_);
     RETURN_IF_ERROR(Execute(connection, std::string("ATTACH '' AS ") + kCatalogName + " (TYPE kalam)"));
     RETURN_IF_ERROR(LockDown(connection, options));

@@ -22,6 +22,7 @@ inline constexpr size_t kMaxConnections = 64;  // of the pool; who comes later w
 
 struct InstanceOptions {
   uint64_t memory_bytes = 512ull << 20;
+  uint64_t value_bytes = 64ull << 20;  // of one value that a function makes
   uint32_t threads = 2;
   std::string spill_directory;                   // empty: nothing is spilled
   std::vector<std::string> allowed_directories;  // the data directory's cold/ and tmp/, and those of COPY

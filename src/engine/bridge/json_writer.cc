@@ -112,14 +112,91 @@ void AppendMap(const duckdb::Value& value, row::BytesForm bytes_form, std::strin
   out->push_back('}');
 }
 
-struct Column {
-  UnifiedVectorFormat format;
-  LogicalType type;
-  bool scalar = true;
-  duckdb::Vector* vector = nullptr;
-};
+// A vector to be read at any index; lists, arrays and structs go on in their children's vectors, so that no element
+// becomes an object of its own. What has another form (maps, unions, types of the engine's own) is read as a Value.
+class Node {
+ public:
+  Node(duckdb::Vector& vector, size_t count) : vector_(vector), type_(vector.GetType()) {
+    vector.ToUnifiedFormat(count, format_);
+    const bool plain = vector.GetVectorType() == duckdb::VectorType::FLAT_VECTOR ||
+                       vector.GetVectorType() == duckdb::VectorType::CONSTANT_VECTOR;
+    switch (type_.id()) {
+      case LogicalTypeId::LIST:
+        form_ = Form::kList;
+        children_.emplace_back(duckdb::ListVector::GetEntry(vector), duckdb::ListVector::GetListSize(vector));
+        break;
+      case LogicalTypeId::ARRAY:
+        form_ = Form::kArray;
+        children_.emplace_back(duckdb::ArrayVector::GetEntry(vector), duckdb::ArrayVector::GetTotalSize(vector));
+        break;
+      case LogicalTypeId::STRUCT:
+        if (!plain) break;
+        form_ = Form::kStruct;
+        for (auto& child : duckdb::StructVector::GetEntries(vector)) children_.emplace_back(*child, count);
+        break;
+      case LogicalTypeId::MAP:
+      case LogicalTypeId::UNION: break;
+      default: form_ = Form::kScalar; break;
+    }
+  }
 
-bool IsNested(const LogicalType& type) { return type.IsNested() || type.id() == LogicalTypeId::UNION; }
+  void Append(size_t index, row::BytesForm bytes_form, std::string* out) const {
+    const size_t at = format_.sel->get_index(index);
+    if (!format_.validity.RowIsValid(at)) {
+      out->append("null");
+      return;
+    }
+    switch (form_) {
+      case Form::kScalar:
+        if (AppendScalar(type_, format_, at, bytes_form, out)) return;
+        break;
+      case Form::kList: {
+        const auto& entry = UnifiedVectorFormat::GetData<duckdb::list_entry_t>(format_)[at];
+        return AppendElements(entry.offset, entry.length, bytes_form, out);
+      }
+      case Form::kArray: {
+        const size_t length = duckdb::ArrayType::GetSize(type_);
+        return AppendElements(at * length, length, bytes_form, out);
+      }
+      case Form::kStruct: return AppendFields(at, bytes_form, out);
+      case Form::kValue: break;
+    }
+    AppendEngineValue(vector_.GetValue(index), bytes_form, out);
+  }
+
+ private:
+  enum class Form : uint8_t { kValue, kScalar, kList, kArray, kStruct };
+
+  void AppendElements(size_t first, size_t count, row::BytesForm bytes_form, std::string* out) const {
+    out->push_back('[');
+    for (size_t i = 0; i < count; ++i) {
+      if (i != 0) out->push_back(',');
+      children_[0].Append(first + i, bytes_form, out);
+    }
+    out->push_back(']');
+  }
+
+  void AppendFields(size_t at, row::BytesForm bytes_form, std::string* out) const {
+    const auto& fields = duckdb::StructType::GetChildTypes(type_);
+    const bool unnamed = duckdb::StructType::IsUnnamed(type_);  // row(1, 2): an array, as in AppendEngineValue
+    out->push_back(unnamed ? '[' : '{');
+    for (size_t i = 0; i < children_.size(); ++i) {
+      if (i != 0) out->push_back(',');
+      if (!unnamed) {
+        row::AppendJsonString(fields[i].first, out);
+        out->push_back(':');
+      }
+      children_[i].Append(at, bytes_form, out);
+    }
+    out->push_back(unnamed ? ']' : '}');
+  }
+
+  duckdb::Vector& vector_;
+  LogicalType type_;
+  UnifiedVectorFormat format_;
+  Form form_ = Form::kValue;
+  std::vector<Node> children_;
+};
 
 }  // namespace
 
@@ -167,29 +244,21 @@ JsonWriter::JsonWriter(const duckdb::vector<duckdb::string>& names, RowForm form
   }
 }
 
-void JsonWriter::AppendRows(duckdb::DataChunk& chunk, std::string* out) {
-  std::vector<Column> columns(chunk.ColumnCount());
-  for (size_t i = 0; i < columns.size(); ++i) {
-    chunk.data[i].ToUnifiedFormat(chunk.size(), columns[i].format);
-    columns[i].type = chunk.data[i].GetType();
-    columns[i].scalar = !IsNested(columns[i].type);
-    columns[i].vector = &chunk.data[i];
-  }
-  for (size_t row = 0; row < chunk.size(); ++row) {
-    if (row != 0) out->push_back(separator_);
+size_t JsonWriter::AppendRows(duckdb::DataChunk& chunk, size_t first, size_t most_bytes, std::string* out) {
+  std::vector<Node> columns;
+  for (auto& column : chunk.data) columns.emplace_back(column, chunk.size());
+  size_t row = first;
+  do {
+    if (row != first) out->push_back(separator_);
     out->push_back(form_ == RowForm::kObject ? '{' : '[');
     for (size_t i = 0; i < columns.size(); ++i) {
-      Column& column = columns[i];
       out->append(keys_[i]);
-      const size_t at = column.format.sel->get_index(row);
-      if (!column.format.validity.RowIsValid(at)) {
-        out->append("null");
-      } else if (!column.scalar || !AppendScalar(column.type, column.format, at, bytes_form_, out)) {
-        AppendEngineValue(column.vector->GetValue(row), bytes_form_, out);
-      }
+      columns[i].Append(row, bytes_form_, out);
     }
     out->push_back(form_ == RowForm::kObject ? '}' : ']');
-  }
+    ++row;
+  } while (row < chunk.size() && out->size() < most_bytes);
+  return row;
 }
 
 }  // namespace kalamdb::engine

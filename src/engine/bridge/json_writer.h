@@ -20,8 +20,9 @@ class JsonWriter {
  public:
   JsonWriter(const duckdb::vector<duckdb::string>& names, RowForm form, char separator, row::BytesForm bytes_form);
 
-  // Appends all rows of the chunk, with separators between them.
-  void AppendRows(duckdb::DataChunk& chunk, std::string* out);
+  // Appends rows from `first` on, with separators between them, until the chunk ends or `out` has `most_bytes`; at
+  // least one. Gives the row to go on with. REQUIRES: first < chunk.size().
+  size_t AppendRows(duckdb::DataChunk& chunk, size_t first, size_t most_bytes, std::string* out);
 
  private:
   const RowForm form_;

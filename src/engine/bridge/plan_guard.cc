@@ -4,9 +4,12 @@
 #include <array>
 #include <string_view>
 
+#include "duckdb/planner/expression/bound_aggregate_expression.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "duckdb/planner/expression/bound_window_expression.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
+#include "engine/bridge/aggregate_memory.h"
 #include "engine/bridge/run_state.h"
 #include "engine/bridge/upsert_source.h"
 
@@ -83,6 +86,16 @@ class Guard final : public duckdb::LogicalOperatorVisitor {
     }
     return nullptr;
   }
+  duckdb::unique_ptr<duckdb::Expression> VisitReplace(duckdb::BoundAggregateExpression& expr,
+                                                      duckdb::unique_ptr<duckdb::Expression>*) override {
+    ChargeAggregate(&expr.function);
+    return nullptr;
+  }
+  duckdb::unique_ptr<duckdb::Expression> VisitReplace(duckdb::BoundWindowExpression& expr,
+                                                      duckdb::unique_ptr<duckdb::Expression>*) override {
+    if (expr.aggregate) ChargeAggregate(expr.aggregate.get());
+    return nullptr;
+  }
 
  private:
   void CheckScan(const duckdb::LogicalGet& get) const {
@@ -104,6 +117,7 @@ void Check(duckdb::OptimizerExtensionInput& input, duckdb::unique_ptr<duckdb::Lo
   guard.VisitOperator(*plan);
   if (session->run->is_insert) KeepEveryRowOfAnUpsert(*plan);
   session->run->origins = OriginsOf(*plan);
+  session->run->optimizer_thread = std::this_thread::get_id();
 }
 
 }  // namespace

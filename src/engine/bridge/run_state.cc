@@ -1,6 +1,7 @@
 // The state of one run.
 #include "engine/bridge/run_state.h"
 
+#include "duckdb/transaction/meta_transaction.hpp"
 #include "engine/bridge/pending_writes.h"
 #include "engine/bridge/schema_entry.h"
 #include "engine/bridge/table_entry.h"
@@ -32,6 +33,10 @@ PendingWrites& RunState::writes() {
   const std::lock_guard lock(mutex_);
   if (!writes_) writes_ = std::make_unique<PendingWrites>(*this);
   return *writes_;
+}
+
+void SessionState::TransactionBegin(duckdb::MetaTransaction& transaction, duckdb::ClientContext&) {
+  if (run != nullptr && run->context.now != 0) transaction.start_timestamp = duckdb::timestamp_t(run->context.now);
 }
 
 RunState& RunOf(duckdb::ClientContext& context) {

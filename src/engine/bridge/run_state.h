@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "auth/identity.h"
@@ -66,11 +67,12 @@ class RunState {
   const storage::ReadViewPtr view;
   const ExecuteContext& context;
   ScanCounters counters;
-  std::vector<ResultOrigin> origins;  // of the result's columns; set while planning
-  ReturnedFacts returned;             // sinks add the ids, the commit the rest
-  bool allow_files = false;           // COPY by an admin: reads and writes files
-  bool is_insert = false;             // the statement is an INSERT, though its plan may be a MERGE
-  bool binding_only = false;          // Bind(): nothing may be executed
+  std::vector<ResultOrigin> origins;              // of the result's columns; set while planning
+  ReturnedFacts returned;                         // sinks add the ids, the commit the rest
+  bool allow_files = false;                       // COPY by an admin: reads and writes files
+  bool is_insert = false;                         // the statement is an INSERT, though its plan may be a MERGE
+  bool binding_only = false;                      // Bind(): nothing may be executed
+  std::atomic<std::thread::id> optimizer_thread;  // that looks for constants in the plan now; none = nobody
 
   const auth::Identity& identity() const { return context.identity; }
 
@@ -96,6 +98,8 @@ class RunState {
 class SessionState final : public duckdb::ClientContextState {
  public:
   RunState* run = nullptr;
+  // NOW() and its kin read the start of the engine's transaction: it is the statement's start by our clock.
+  void TransactionBegin(duckdb::MetaTransaction& transaction, duckdb::ClientContext& context) override;
 };
 
 // REQUIRES: a run is going on in this connection. Throws PermissionException otherwise.

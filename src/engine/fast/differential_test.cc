@@ -199,5 +199,22 @@ TEST_F(FastDifferential, ShapesKeepRightsAndNamespaces) {
   EXPECT_EQ(Sql("SELECT v FROM secret WHERE id = 4").substr(0, 15), "TABLE_NOT_FOUND");
 }
 
+TEST_F(FastDifferential, TimeAndUserAreThoseOfTheStatement) {
+  ASSERT_EQ(Sql("CREATE USER TABLE t (id INT PRIMARY KEY, at TIMESTAMP DEFAULT NOW(), tz TIMESTAMPTZ DEFAULT "
+                "CURRENT_TIMESTAMP, who TEXT DEFAULT CURRENT_USER())"),
+            "ok 0");
+  now_ = 1'700'000'000'123'456;
+  const std::string returning = " RETURNING at, tz, who";
+  const std::string fast =
+      Fast(alice_, "INSERT INTO t VALUES (1, NOW(), CURRENT_TIMESTAMP, CURRENT_USER())" + returning);
+  EXPECT_EQ(fast, "[1700000000123456,1700000000123456,\"alice\"]");
+  EXPECT_EQ(Fast(alice_, "INSERT INTO t (id) VALUES (2)" + returning), fast);
+  EXPECT_EQ(SqlAs(alice_, "INSERT INTO t SELECT 3, NOW(), CURRENT_TIMESTAMP, CURRENT_USER" + returning), fast);
+  EXPECT_EQ(SqlAs(alice_, "INSERT INTO t (id) SELECT 4" + returning), fast);
+  EXPECT_EQ(SqlAs(alice_, "UPDATE t SET at = now(), tz = get_current_timestamp(), who = user WHERE id > 3" + returning),
+            fast);
+  EXPECT_EQ(SqlAs(alice_, "SELECT count(*) FROM t WHERE at = now() AND tz = now() AND who = current_user"), "[\"4\"]");
+}
+
 }  // namespace
 }  // namespace kalamdb::engine

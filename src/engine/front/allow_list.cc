@@ -65,6 +65,12 @@ class Walk {
 
   void Expression(const ParsedExpression& expression) {
     if (result_.refusal) return;
+    if (++expressions_ > most_expressions_) {
+      return Refuse(Error{ErrorCode::kTooLarge, "the statement has more than " + std::to_string(most_expressions_) +
+                                                    " values and expressions"}
+                        .WithHint("Send fewer at once, or put the values into a table and join with it."),
+                    expression.GetQueryLocation());
+    }
     switch (expression.GetExpressionClass()) {
       case ExpressionClass::FUNCTION: {
         const auto& function = expression.Cast<duckdb::FunctionExpression>();
@@ -360,6 +366,7 @@ class Walk {
   }
 
   void Insert(const duckdb::InsertStatement& insert) {
+    most_expressions_ = kMostInsertExpressions;
     const size_t depth = EnterCtes(insert.cte_map);
     Target(insert.catalog, insert.schema, insert.table,
            insert.table_ref ? insert.table_ref->query_location : duckdb::optional_idx());
@@ -410,6 +417,7 @@ class Walk {
 
   const std::string_view text_;
   AllowResult result_;
+  size_t expressions_ = 0, most_expressions_ = kMostExpressions;
   std::vector<std::string> visible_;  // folded names of CTEs in scope
   int nesting_ = 0;                   // subqueries and lambdas around this place
 };

@@ -14,8 +14,13 @@
 
 namespace kalamdb::engine {
 
+// Expressions of a statement: the engine plans some ten thousand in a second, and cannot be interrupted meanwhile. An
+// INSERT of values may have more, most of them never reach the planner.
+inline constexpr size_t kMostExpressions = 100'000;
+inline constexpr size_t kMostInsertExpressions = 1'000'000;
+
 struct AllowResult {
-  std::optional<Error> refusal;          // kUnsupported, or kInvalidSql where it looks as if a name did not exist
+  std::optional<Error> refusal;  // kUnsupported, kTooLarge, or kInvalidSql where it looks as if a name did not exist
   std::vector<TableReference> reads;     // base tables outside of CTE names, in order
   std::optional<TableReference> target;  // of INSERT, UPDATE, DELETE, MERGE
   bool names_history = false;            // AT (…)

@@ -47,6 +47,7 @@ class StatementBuilder {
     const uint32_t from = sql_.tokens[begin_].begin;
     statement_->text_ = sql_.text.substr(from, sql_.tokens[end_ - 1].end - from);
     statement_->offset_ = sql_.Position(from) - 1;
+    RETURN_IF_ERROR(CheckJunctions());
     RETURN_IF_ERROR(CollectParameters());
     CommandCursor cursor(sql_, begin_, end_);
     const Token first = cursor.token();
@@ -67,6 +68,20 @@ class StatementBuilder {
     if (!*command) return ParseTree();
     statement_->command_ = **std::move(command);
     return DescribeCommand();
+  }
+
+  // The engine's parser copies the conditions before each AND and OR of a chain: its time grows with the square.
+  Status CheckJunctions() const {
+    size_t junctions = 0;
+    for (size_t i = begin_; i < end_; ++i) {
+      const Token& token = sql_.tokens[i];
+      if (token.end - token.begin > 3 || (!sql_.IsWord(token, "and") && !sql_.IsWord(token, "or"))) continue;
+      if (++junctions <= kMostJunctions) continue;
+      return Error{ErrorCode::kTooLarge,
+                   "the statement has more than " + std::to_string(kMostJunctions) + " AND and OR"}
+          .WithHint("Use IN, or join with a list of values.");
+    }
+    return {};
   }
 
   Status CollectParameters() {

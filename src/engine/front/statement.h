@@ -21,6 +21,8 @@
 
 namespace kalamdb::engine {
 
+inline constexpr size_t kMostJunctions = 10'000;  // AND and OR of a statement
+
 // Types a statement asks of its parameters, as bound under one generation of the catalog and one namespace.
 struct BoundSignature {
   uint64_t catalog_generation = 0;
