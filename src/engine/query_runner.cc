@@ -230,9 +230,10 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
   const RunWatch::Guard guard(watch_, &run.watched);
   if (const auto due = watch_.Due(run.watched); due != RunWatch::Reason::kNone) return ErrorOf(due);
 
+  run.state.planning_thread = std::this_thread::get_id();
   auto pending = run.lease->context->PendingQuery(std::move(statement), params,
                                                   !changes && type != StatementType::EXPLAIN_STATEMENT);
-  run.state.optimizer_thread = std::thread::id();
+  run.state.planning_thread = std::thread::id();
   if (pending->HasError()) return ErrorOfRun(run, pending->GetErrorObject());
   auto rows = pending->Execute();
   if (rows->HasError()) return ErrorOfRun(run, rows->GetErrorObject());
@@ -304,6 +305,7 @@ Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statemen
       MarkSystemColumns(*copy, *target);
     SpellNames(*copy, *state.view->catalog, context.namespace_name);
     QualifyNames(*copy);
+    state.planning_thread = std::this_thread::get_id();
     auto prepared = lease->context->Prepare(std::move(copy));
     if (prepared->HasError()) {
       if (auto own = state.error()) return *std::move(own);

@@ -51,11 +51,17 @@ void EndIfInterrupted(ExpressionState& state) {
   if (state.HasContext() && state.GetContext().interrupted) throw duckdb::InterruptException();
 }
 
-// Whether the optimizer runs the call to see if it is a constant; what is thrown then only ends that attempt.
-bool IsFolding(ExpressionState& state) {
-  if (!state.HasContext()) return false;
+// The run of a statement that the call is a part of; nullptr: a CHECK, a live query, or something of the engine's own.
+const RunState* RunOfCall(ExpressionState& state) {
+  if (!state.HasContext()) return nullptr;
   const auto session = state.GetContext().registered_state->Get<SessionState>(kSessionKey);
-  return session && session->run != nullptr && session->run->optimizer_thread.load() == std::this_thread::get_id();
+  return session ? session->run : nullptr;
+}
+
+// Whether the planner makes the call to see if it is a constant; what is thrown then mostly ends that attempt only.
+bool IsFolding(ExpressionState& state) {
+  const RunState* run = RunOfCall(state);
+  return run != nullptr && run->planning_thread.load() == std::this_thread::get_id();
 }
 
 [[noreturn]] void RefuseProgram(const std::string& name, uint64_t bytes) {
@@ -126,10 +132,7 @@ class Call {
     if (guarded_.size != nullptr || (guarded_.takes_program && work > kMostProgramBytes) ||
         (guarded_.walks_json && work > kMostJsonDepth))
       work += Check();
-    if (work > kFoldedBytes && IsFolding(state_)) {
-      ThrowError(Error{ErrorCode::kTooLarge, "a constant made by " + guarded_.name + " of " + std::to_string(work) +
-                                                 " bytes cannot stand here"});
-    }
+    if (work > kFoldedBytes) RefuseConstant(work);
     if (work <= kSliceBytes || input_.size() == 1 || input_.AllConstant()) return Apply(input_, result_);
     RunSlices();
   }
@@ -145,21 +148,32 @@ class Call {
     }
   }
 
+  // Before any work is done for a constant that would not be kept.
+  void RefuseConstant(uint64_t bytes) const {
+    if (!IsFolding(state_)) return;
+    ThrowError(Error{ErrorCode::kTooLarge, "one call of " + guarded_.name + " would need " + std::to_string(bytes) +
+                                               " bytes, too much for a constant here"});
+  }
+
   // The sum of what the rows make.
   uint64_t Check() const {
     const CallArguments call(input_);
     const size_t rows = input_.AllConstant() ? 1 : input_.size();
-    uint64_t sum = 0;
+    uint64_t sum = 0, most = guarded_.value_bytes;
     for (size_t row = 0; row < rows; ++row) {
       if (guarded_.takes_program) CheckPrograms(call, row);
       if (guarded_.walks_json) CheckJson(call, row);
       uint64_t size = guarded_.size == nullptr ? 0 : guarded_.size(call, row);
-      if (size > guarded_.value_bytes && guarded_.counts_matches && !AnyNull(call, row))
+      // Outside of a run nobody can tell whether the value becomes a constant.
+      if (size > kFoldedBytes && RunOfCall(state_) == nullptr) most = std::min(most, kFoldedBytes);
+      if (size > most) RefuseConstant(size);
+      if (size > most && guarded_.counts_matches && !AnyNull(call, row))
         size = SizeByMatches(guarded_.function, input_, row, state_);
-      if (size > guarded_.value_bytes) {
+      if (size > most) {
         ThrowError(Error{ErrorCode::kTooLarge, "one call of " + guarded_.name + " would need " + std::to_string(size) +
-                                                   " bytes, limits.value_bytes are " +
-                                                   std::to_string(guarded_.value_bytes)});
+                                                   (most == guarded_.value_bytes ? " bytes, limits.value_bytes are "
+                                                                                 : " bytes, the most here are ") +
+                                                   std::to_string(most)});
       }
       sum += size;
     }
@@ -194,7 +208,7 @@ class Call {
     for (size_t row = 0; row < works.size(); ++row) {
       for (size_t i = 0; i < call.columns(); ++i)
         if (call.IsText(i) || call.IsList(i)) works[row] += call.Bytes(i, row);
-      if (guarded_.size != nullptr) works[row] += guarded_.size(call, row);
+      if (guarded_.size != nullptr) works[row] += std::min(guarded_.size(call, row), kSliceBytes);
     }
     result_.SetVectorType(VectorType::FLAT_VECTOR);
     for (size_t begin = 0; begin < works.size();) {

@@ -4,7 +4,7 @@
 // statement only between vectors. The guard
 //   - refuses a row whose value would pass `value_bytes` (call_sizes.h) with TOO_LARGE, before anything is made;
 //   - ends the statement where it has been interrupted, at every call;
-//   - keeps large values from being folded into constants by the optimizer, which would hold each element of a list as
+//   - keeps large values from being folded into constants by the planner, which would hold each element of a list as
 //     an object of its own;
 //   - runs a vector that holds or makes much in slices of rows, and looks for the end between them;
 //   - matches patterns of many wildcards by an algorithm whose time is bounded (pattern_match.h).

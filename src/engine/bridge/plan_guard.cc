@@ -117,7 +117,6 @@ void Check(duckdb::OptimizerExtensionInput& input, duckdb::unique_ptr<duckdb::Lo
   guard.VisitOperator(*plan);
   if (session->run->is_insert) KeepEveryRowOfAnUpsert(*plan);
   session->run->origins = OriginsOf(*plan);
-  session->run->optimizer_thread = std::this_thread::get_id();
 }
 
 }  // namespace

@@ -67,12 +67,12 @@ class RunState {
   const storage::ReadViewPtr view;
   const ExecuteContext& context;
   ScanCounters counters;
-  std::vector<ResultOrigin> origins;              // of the result's columns; set while planning
-  ReturnedFacts returned;                         // sinks add the ids, the commit the rest
-  bool allow_files = false;                       // COPY by an admin: reads and writes files
-  bool is_insert = false;                         // the statement is an INSERT, though its plan may be a MERGE
-  bool binding_only = false;                      // Bind(): nothing may be executed
-  std::atomic<std::thread::id> optimizer_thread;  // that looks for constants in the plan now; none = nobody
+  std::vector<ResultOrigin> origins;             // of the result's columns; set while planning
+  ReturnedFacts returned;                        // sinks add the ids, the commit the rest
+  bool allow_files = false;                      // COPY by an admin: reads and writes files
+  bool is_insert = false;                        // the statement is an INSERT, though its plan may be a MERGE
+  bool binding_only = false;                     // Bind(): nothing may be executed
+  std::atomic<std::thread::id> planning_thread;  // that binds and optimises the statement now; none = nobody
 
   const auth::Identity& identity() const { return context.identity; }
 
