@@ -1,6 +1,8 @@
 // Binds and folds on a connection of its own, whose search path knows none of our tables.
 #include "engine/front/expressions.h"
 
+#include <optional>
+
 #include "duckdb/execution/expression_executor.hpp"
 #include "duckdb/parser/expression/columnref_expression.hpp"
 #include "duckdb/parser/parsed_expression_iterator.hpp"
@@ -53,11 +55,11 @@ auto Expressions::Run(Body body) -> decltype(body(std::declval<Session&>())) {
   MutexLock lock(mutex_);
   try {
     Session& session = Open();
-    session.connection.BeginTransaction();
+    std::optional<decltype(body(session))> result;
     try {
-      auto result = body(session);
-      session.connection.Rollback();
-      return result;
+      // Not by BEGIN and ROLLBACK, which are statements: parsed, planned and executed, they cost more than the rest.
+      session.connection.context->RunFunctionInTransaction([&] { result.emplace(body(session)); });
+      return *std::move(result);
     } catch (const std::exception& e) {
       Error error = MapException(e);
       session_.reset();  // whatever state the transaction is in
