@@ -44,6 +44,9 @@ test('positions in the SELECT of a command are positions in the text that was se
   await at("CREATE TABLE app.made AS SELECT 'ü' AS u, CAST('x' AS INT) AS a", 'CAST', 'TYPE_MISMATCH');
   await at('CREATE VIEW app.v AS\n  SELECT id,\n  nope FROM app.t', 'nope', 'COLUMN_NOT_FOUND');
   await at('CREATE VIEW app.v AS SELECT * FROM app.nope', 'app.nope', 'TABLE_NOT_FOUND');
+  await at("SELECT 'ä'; INSERT INTO app.nope VALUES (1)", 'app.nope', 'TABLE_NOT_FOUND');
+  await at('WITH c AS (SELECT 1 AS a) INSERT INTO nope SELECT a FROM c', 'nope', 'TABLE_NOT_FOUND');
+  await at('INSERT INTO default.nope VALUES (1)', 'default.nope', 'TABLE_NOT_FOUND');
   const check = await root.error('CREATE TABLE app.made (id INT PRIMARY KEY, CHECK (nope > 1))', 'COLUMN_NOT_FOUND');
   assert.equal(check.position, undefined);
   await root.ok("CREATE VIEW app.bad AS SELECT id, CAST(s AS INT) AS n FROM app.t; INSERT INTO app.t VALUES (1, 1, 'x')");

@@ -203,11 +203,22 @@ class StatementBuilder {
       if (s.refusal_) s.refusal_ = s.Relocate(*std::move(s.refusal_));
       s.reads_ = std::move(allowed.reads);
       s.target_ = std::move(allowed.target);
+      if (s.target_ && s.target_->position == 0) s.target_->position = PositionBehindInto();
       s.names_history_ = allowed.names_history;
     } catch (const std::exception& e) {
       s.refusal_ = MapException(e);
     }
     return {};
+  }
+
+  // Where INSERT names its table, which its tree does not say: in engine_text(); 0 = not found.
+  int64_t PositionBehindInto() const {
+    size_t i = begin_;
+    while (i < end_ && !sql_.IsWord(sql_.tokens[i], "into")) ++i;
+    if (i + 1 >= end_) return 0;
+    int64_t position = sql_.Position(sql_.tokens[i + 1].begin) - sql_.Position(sql_.tokens[begin_].begin) + 1;
+    for (const int64_t at : statement_->inserted_) position += at < position ? 1 : 0;
+    return position;
   }
 
   void DescribeTree(const duckdb::SQLStatement& tree) {
