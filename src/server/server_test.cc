@@ -118,6 +118,7 @@ class FakeHub final : public live::Hub {
   std::vector<live::LiveQueryRow> List() const override { return {}; }
   void OnCommit(std::shared_ptr<const storage::CommitGroup>) override {}
   std::vector<std::string> NamingColumn(TableId, ColumnId) override { return {}; }
+  std::shared_ptr<void> HoldColumns(TableId, std::vector<ColumnId>) override { return nullptr; }
   std::mutex mutex;
   std::vector<std::shared_ptr<live::FrameSink>> sinks;
   std::atomic<int> closed{0};
