@@ -7,6 +7,7 @@ import { Client } from '../../tests/harness/client.mjs';
 import { ask, heading, say, waiting } from './screen.mjs';
 import { loadFlights, prepareFlights } from './flights.mjs';
 import { chat } from './chat.mjs';
+import { evolution } from './evolution.mjs';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'kalamdb-demo-'));
 const data = path.join(dir, 'data');
@@ -54,6 +55,7 @@ try {
   await ask(root, 'DESCRIBE demo.flights HISTORY');
 
   root = await chat(server, root);
+  await evolution(server, root);
 
   heading('Files written');
   for (const file of files(data)) say(`  ${(statSync(file).size / 1024).toFixed(0).padStart(8)} KiB  ${path.relative(data, file)}`);
