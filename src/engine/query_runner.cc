@@ -271,6 +271,7 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
       RunWatch::Entry watched;
       watched.connection = &*lease;
       watched.deadline_ns = context.deadline_ns;
+      watched.started_ns = bridge_.services().clock->MonotonicMicros() * 1000;
       watched.cancelled = context.cancelled;
       Prepare(lease, state, context);
       end = RunOnce({input, context, sink, state, lease, watched}, &result);
@@ -296,6 +297,7 @@ Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statemen
                                             const storage::ReadViewPtr& view) {
   const auto instance = bridge_.instance();
   RunState state(&bridge_.services(), view != nullptr ? view : bridge_.services().database->View(), context);
+  state.binding_only = true;
   Signature signature;
   try {
     auto lease = instance->Borrow();
@@ -322,6 +324,7 @@ Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statemen
     }
     signature.column_names = prepared->GetNames();
     signature.column_types = prepared->GetTypes();
+    signature.marks = std::move(state.marks);
   } catch (const std::exception& exception) {
     if (auto own = state.error()) return *std::move(own);
     return MapException(exception, statement.query);

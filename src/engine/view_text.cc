@@ -32,15 +32,25 @@ constexpr std::array<std::string_view, 5> kSystemColumns = {"_seq", "_updated", 
 // What a query node says about the tables that stand directly in its FROM.
 struct NodeScope {
   bool all_columns = false;       // `*`, NATURAL, PIVOT …: each of them
+  bool by_place = false;          // `#2`: no column may be left out
   std::set<std::string> starred;  // folded aliases of `t.*`
+  std::set<std::string> altered;  // folded names that a `*` leaves out, replaces or renames
   std::vector<duckdb::StarExpression*> stars;
+};
+
+// A column as the subquery of a table or view gives it.
+struct GivenColumn {
+  std::string source, name;  // what is selected, and the name it has in the view's text
+  ColumnId id;               // of a stored column
+  bool hidden = false;       // `*` does not show it
 };
 
 // Visits a whole tree in two rounds: which names it mentions, then its tables.
 class ViewWriter {
  public:
-  ViewWriter(std::string default_namespace, const catalog::Snapshot& snapshot)
-      : default_namespace_(std::move(default_namespace)), snapshot_(snapshot) {}
+  // `marking`: columns are given under marks; else those that `marks`, where it is there, knows as read.
+  ViewWriter(std::string default_namespace, const catalog::Snapshot& snapshot, bool marking, const ColumnMarks* marks)
+      : default_namespace_(std::move(default_namespace)), snapshot_(snapshot), marking_(marking), marks_(marks) {}
 
   Result<ViewText> Write(const duckdb::SQLStatement& select) {
     auto copy = select.Copy();
@@ -73,7 +83,7 @@ class ViewWriter {
     switch (expression->GetExpressionClass()) {
       case ExpressionClass::COLUMN_REF: Column(expression->Cast<duckdb::ColumnRefExpression>()); break;
       case ExpressionClass::STAR: Star(expression->Cast<duckdb::StarExpression>(), scope); break;
-      case ExpressionClass::POSITIONAL_REFERENCE: scope.all_columns = true; break;
+      case ExpressionClass::POSITIONAL_REFERENCE: scope.all_columns = scope.by_place = true; break;
       case ExpressionClass::SUBQUERY: Node(*expression->Cast<duckdb::SubqueryExpression>().subquery->node); break;
       default: break;
     }
@@ -98,6 +108,9 @@ class ViewWriter {
   }
   void Star(duckdb::StarExpression& star, NodeScope& scope) {
     scope.stars.push_back(&star);
+    for (const auto& name : star.exclude_list) scope.altered.insert(row::FoldName(name.column));
+    for (const auto& entry : star.replace_list) scope.altered.insert(row::FoldName(entry.first));
+    for (const auto& entry : star.rename_list) scope.altered.insert(row::FoldName(entry.first.column));
     if (star.relation_name.empty()) {
       scope.all_columns = true;
     } else {
@@ -208,56 +221,78 @@ class ViewWriter {
       if (base.alias.empty()) unqualified_.insert({row::FoldName(ns), row::FoldName(base.table_name)});
       return;
     }
-    auto inner = duckdb::make_uniq<duckdb::SelectNode>();
-    auto from = duckdb::make_uniq<duckdb::BaseTableRef>();
     const std::string alias = base.alias.empty() ? base.table_name : base.alias;
     const std::string folded = row::FoldName(alias);
     const bool all = scope.all_columns || scope.starred.contains(folded) || names_.contains(folded) ||
                      !base.column_name_alias.empty();
-    if (const auto found = snapshot_.FindTable(ns, base.table_name)) {
-      from->table_name = "#t" + std::to_string(found->id.value);
-      SelectColumns(*found, all, scope, inner->select_list);
+    std::string source;
+    std::vector<GivenColumn> columns;
+    const auto found = snapshot_.FindTable(ns, base.table_name);
+    if (found != nullptr) {
+      source = "#t" + std::to_string(found->id.value);
+      columns = ColumnsOf(*found, all);
     } else if (const auto view = snapshot_.FindView(ns, base.table_name)) {
-      from->table_name = "#v" + std::to_string(view->id);
+      source = "#v" + std::to_string(view->id);
       views_.insert(view->id);
       for (const std::string& name : view->column_names) {
-        if (all || names_.contains(row::FoldName(name)))
-          inner->select_list.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(name));
+        if (all || names_.contains(row::FoldName(name))) columns.push_back({.source = name, .name = name});
       }
     } else {
       return Refuse("a view over " + ns + "." + base.table_name + " is not offered");
     }
+    for (size_t i = 0; i < columns.size() && i < base.column_name_alias.size(); ++i) {
+      columns[i].name = base.column_name_alias[i];
+    }
+    const size_t number = references_++;
+    duckdb::vector<std::string> names;  // of a marked subquery
+    auto inner = duckdb::make_uniq<duckdb::SelectNode>();
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const std::string mark = "#m" + std::to_string(number) + "." + std::to_string(i);
+      if (!Keeps(columns[i], mark, scope)) continue;
+      if (found != nullptr && columns[i].id.is_set()) tables_[found->id.value].insert(columns[i].id);
+      if (columns[i].hidden) HideFromStars(columns[i].name, scope);
+      inner->select_list.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(columns[i].source));
+      inner->select_list.back()->SetAlias(marking_ ? mark : columns[i].name);
+      if (marking_) names.push_back(columns[i].name);
+    }
+    if (found != nullptr) tables_.try_emplace(found->id.value);
     if (inner->select_list.empty()) {  // only the number of rows counts
       inner->select_list.push_back(duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::BOOLEAN(true)));
       inner->select_list.back()->SetAlias("_");
     }
+    auto from = duckdb::make_uniq<duckdb::BaseTableRef>();
+    from->table_name = std::move(source);
     inner->from_table = std::move(from);
     auto statement = duckdb::make_uniq<duckdb::SelectStatement>();
     statement->node = std::move(inner);
     auto subquery = duckdb::make_uniq<duckdb::SubqueryRef>(std::move(statement), alias);
-    subquery->column_name_alias = base.column_name_alias;
+    subquery->column_name_alias = std::move(names);
     subquery->sample = std::move(base.sample);
     table = std::move(subquery);
   }
 
-  void SelectColumns(const catalog::Table& table, bool all, NodeScope& scope, duckdb::vector<ExpressionPtr>& list) {
-    auto& columns = tables_[table.id.value];
-    const auto select = [&](std::string name, const std::string& as) {
-      list.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(std::move(name)));
-      list.back()->SetAlias(as);
-    };
+  bool Keeps(const GivenColumn& column, const std::string& mark, const NodeScope& scope) const {
+    if (marks_ == nullptr || scope.by_place || scope.altered.contains(row::FoldName(column.name))) return true;
+    // What the engine did not bind (a CTE that nobody reads) stays as it is written.
+    return marks_->read.contains(mark) || !marks_->bound.contains(mark);
+  }
+
+  // Those that the text may mean: mentioned by name, or all that `*` shows.
+  std::vector<GivenColumn> ColumnsOf(const catalog::Table& table, bool all) const {
+    std::vector<GivenColumn> columns;
     for (const row::Column& column : table.schema()->columns()) {
       const bool mentioned = names_.contains(row::FoldName(column.name));
       if (!mentioned && (!all || column.hidden)) continue;
-      columns.insert(column.id);
-      select("#c" + std::to_string(table.id.value) + "." + std::to_string(column.id.value), column.name);
-      if (column.hidden) HideFromStars(column.name, scope);
+      columns.push_back({.source = "#c" + std::to_string(table.id.value) + "." + std::to_string(column.id.value),
+                         .name = column.name,
+                         .id = column.id,
+                         .hidden = column.hidden});
     }
     for (const std::string_view name : kSystemColumns) {
       if (!names_.contains(row::FoldName(name))) continue;
-      select(std::string(name), std::string(name));
-      HideFromStars(std::string(name), scope);
+      columns.push_back({.source = std::string(name), .name = std::string(name), .hidden = true});
     }
+    return columns;
   }
 
   // Columns that `*` does not show, though they stand in the subquery now.
@@ -270,7 +305,10 @@ class ViewWriter {
 
   const std::string default_namespace_;
   const catalog::Snapshot& snapshot_;
+  const bool marking_;
+  const ColumnMarks* const marks_;
   bool collecting_ = true;
+  size_t references_ = 0;  // to tables and views, in the order of the second round
   std::optional<Error> error_;
   std::vector<std::string> visible_;                           // folded names of CTEs in scope
   std::set<std::string> names_;                                // folded names that are mentioned anywhere
@@ -316,9 +354,15 @@ Result<std::string> NameOf(std::string_view name, const catalog::Snapshot& snaps
 
 }  // namespace
 
+Result<std::string> MarkViewText(const duckdb::SQLStatement& select, const std::string& default_namespace,
+                                 const catalog::Snapshot& snapshot) {
+  ASSIGN_OR_RETURN(ViewText text, ViewWriter(default_namespace, snapshot, /*marking=*/true, nullptr).Write(select));
+  return std::move(text.select_sql);
+}
+
 Result<ViewText> MakeViewText(const duckdb::SQLStatement& select, const std::string& default_namespace,
-                              const catalog::Snapshot& snapshot) {
-  return ViewWriter(default_namespace, snapshot).Write(select);
+                              const catalog::Snapshot& snapshot, const ColumnMarks* marks) {
+  return ViewWriter(default_namespace, snapshot, /*marking=*/false, marks).Write(select);
 }
 
 Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::Snapshot& snapshot) {
@@ -328,7 +372,8 @@ Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::S
     at += part.text.size();
     const std::string name =
         part.kind == catalog::SqlPart::Kind::kQuotedName ? catalog::Unquote(part.text) : std::string();
-    if (name.size() > 2 && name[0] == '#') {
+    if (name.size() > 2 && name[0] == '#' && name[1] != 'm') {  // a mark stays
+
       ASSIGN_OR_RETURN(const std::string now, NameOf(name, snapshot));
       text += now;
     } else {

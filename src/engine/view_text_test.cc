@@ -23,11 +23,25 @@ class ViewTextTest : public BridgeFixture {
   Result<ViewText> Make(const std::string& sql) {
     const auto statement = ParseEngineStatement(sql);
     if (!statement.ok()) return statement.error();
-    return MakeViewText(*(*statement)->tree(), "default", *database_->View()->catalog);
+    return MakeViewText(*(*statement)->tree(), "default", *database_->View()->catalog, nullptr);
   }
   std::string Text(const std::string& sql) {
     const auto made = Make(sql);
     return made.ok() ? made->select_sql : std::string(ErrorCodeName(made.error().code)) + " " + made.error().message;
+  }
+  // With the columns that the engine finds to be read.
+  std::string Exact(const std::string& sql) {
+    const auto statement = ParseEngineStatement(sql);
+    const catalog::SnapshotPtr snapshot = database_->View()->catalog;
+    const auto marked = MarkViewText(*(*statement)->tree(), "default", *snapshot);
+    if (!marked.ok()) return marked.error().message;
+    const auto expanded = ExpandViewText(*marked, *snapshot);
+    ExecuteContext context;
+    context.identity = alice_;
+    const auto bound = bridge_->runner().Bind(*(*ParseEngineStatement(*expanded))->tree(), context, nullptr);
+    if (!bound.ok()) return bound.error().message;
+    const auto made = MakeViewText(*(*statement)->tree(), "default", *snapshot, &bound->marks);
+    return made.ok() ? made->select_sql : made.error().message;
   }
   std::string Expanded(const std::string& kept) {
     const auto text = ExpandViewText(kept, *database_->View()->catalog);
@@ -66,6 +80,25 @@ TEST_F(ViewTextTest, IsFrozen) {
   EXPECT_EQ(Text("SELECT 'x' AS \"#c1.1\" FROM t"),
             "UNSUPPORTED a name that begins with # is not offered in a view: #c1.1");
   EXPECT_EQ(Text("SELECT '#c1.1' AS x"), "SELECT '#c1.1' AS x");
+}
+
+TEST_F(ViewTextTest, NamesWhatTheEngineReads) {
+  MakeTable("u", catalog::TableKind::kUser,
+            {Column("id", Type::Of(TypeKind::kInt), true), Column("a", Type::Of(TypeKind::kInt)),
+             Column("b", Type::Of(TypeKind::kText))});
+  EXPECT_EQ(Exact("SELECT t.id, u.b AS a FROM t JOIN u ON t.id = u.id"),
+            R"(SELECT t.id, u.b AS a FROM (SELECT "#c1.1" AS id FROM "#t1") AS t INNER JOIN )"
+            R"((SELECT "#c2.1" AS id, "#c2.3" AS b FROM "#t2") AS u ON ((t.id = u.id)))");
+  EXPECT_EQ(Exact("SELECT id, (SELECT max(u.a) FROM u WHERE u.id = t.id) AS top FROM t"),
+            R"(SELECT id, (SELECT max(u.a) FROM (SELECT "#c2.1" AS id, "#c2.2" AS a FROM "#t2") AS u )"
+            R"(WHERE (u.id = t.id)) AS top FROM (SELECT "#c1.1" AS id FROM "#t1") AS t)");
+  EXPECT_EQ(Exact("SELECT z.r FROM t AS z(p, q, r)"), R"(SELECT z.r FROM (SELECT "#c1.3" AS r FROM "#t1") AS z)");
+  EXPECT_EQ(Exact("SELECT b, count(*) AS a FROM t GROUP BY b ORDER BY a"),
+            R"(SELECT b, count_star() AS a FROM (SELECT "#c1.3" AS b FROM "#t1") AS t GROUP BY b ORDER BY a)");
+  EXPECT_EQ(Exact("SELECT * FROM t"), Text("SELECT * FROM t"));
+  EXPECT_EQ(Exact("SELECT x.id FROM t AS x, t AS y WHERE y.a = 1"),
+            R"(SELECT x.id FROM (SELECT "#c1.1" AS id FROM "#t1") AS x , (SELECT "#c1.2" AS a FROM "#t1") AS y )"
+            R"(WHERE (y.a = 1))");
 }
 
 TEST_F(ViewTextTest, FollowsTheCatalog) {

@@ -469,6 +469,51 @@ test('three hundred versions: DESCRIBE, HISTORY and the oldest rows are right', 
   await root.error(`DESCRIBE ${t} AT VERSION 9999`, 'NOT_FOUND');
 });
 
+test('a view under drop and re-add, a rename swap and a widened column, over every kind of rows', async () => {
+  const t = await table('id INT PRIMARY KEY, a INT, b INT, gone TEXT');
+  const v = `${t}_v`;
+  await root.ok(`INSERT INTO ${t} VALUES (1, 10, 20, 'old'), (2, 11, 21, 'old')`);
+  await root.ok(`CREATE VIEW ${v} AS SELECT id, a, b FROM ${t} WHERE a < 2000000000`);
+  await flush(t);
+  await root.ok(`ALTER TABLE ${t} DROP COLUMN gone`);
+  await root.ok(`ALTER TABLE ${t} ADD COLUMN gone TEXT`);
+  await root.ok(`ALTER TABLE ${t} RENAME COLUMN a TO x, RENAME COLUMN b TO a, RENAME COLUMN x TO b`);
+  await root.ok(`INSERT INTO ${t} (id, b, a) VALUES (3, 12, 22)`);
+  await root.ok(`ALTER TABLE ${t} ALTER COLUMN b TYPE BIGINT`);
+  await root.ok(`INSERT INTO ${t} (id, b, a) VALUES (4, 5000000000, 23)`);
+  await everywhere(t, async () => {
+    assert.deepEqual((await root.rows(`SELECT id, a, b FROM ${v} ORDER BY id`)).map((row) => row.map(Number)), [[1, 10, 20], [2, 11, 21], [3, 12, 22]]);
+    assert.equal(await root.value(`SELECT count(gone) FROM ${t}`), '0');
+  });
+  const named = await root.error(`ALTER TABLE ${t} DROP COLUMN b`, 'DEPENDENT_OBJECTS');
+  assert.match(named.message, new RegExp(`column b of ${t} is named by view ${v}$`));
+  await root.ok(`ALTER TABLE ${t} DROP COLUMN gone`);
+});
+
+test('views depend on what they read, in chains and beside each other, while columns come and go', async () => {
+  const t = await table('id INT PRIMARY KEY, a INT, b INT, c INT');
+  const u = await table('id INT PRIMARY KEY, a INT, b INT, c INT');
+  await root.ok(`CREATE VIEW ${t}_1 AS SELECT t.id, t.a, u.b FROM ${t} AS t JOIN ${u} AS u ON t.id = u.id`);
+  await root.ok(`CREATE VIEW ${t}_2 AS SELECT id, a FROM ${t}_1`);
+  await root.ok(`CREATE VIEW ${t}_3 AS SELECT id FROM ${t}_1 WHERE b > 0`);
+  await root.ok(`INSERT INTO ${t} VALUES (1, 1, 1, 1)`);
+  await root.ok(`INSERT INTO ${u} VALUES (1, 2, 2, 2)`);
+  for (const [of, column] of [[t, 'b'], [t, 'c'], [u, 'a'], [u, 'c']]) {
+    await root.ok(`ALTER TABLE ${of} DROP COLUMN ${column}`);
+    await root.ok(`ALTER TABLE ${of} ADD COLUMN ${column} INT DEFAULT 7`);
+  }
+  assert.deepEqual(await root.rows(`SELECT id, a, b FROM ${t}_1`), [[1, 1, 2]]);
+  for (const [of, column] of [[t, 'a'], [u, 'b']]) {
+    const { message } = await root.error(`ALTER TABLE ${of} DROP COLUMN ${column}`, 'DEPENDENT_OBJECTS');
+    assert.ok(message.endsWith(`is named by view ${t}_1`), message);
+  }
+  const [{ message }] = await root.ok(`ALTER TABLE ${u} DROP COLUMN b CASCADE`);
+  for (const n of [1, 2, 3]) {
+    assert.ok(message.includes(`${t}_${n}`), message);
+    await root.error(`SELECT * FROM ${t}_${n}`, 'TABLE_NOT_FOUND');
+  }
+});
+
 let passed = 0;
 let failed = 0;
 // Segments merge when a test says so.

@@ -117,6 +117,7 @@ void Check(duckdb::OptimizerExtensionInput& input, duckdb::unique_ptr<duckdb::Lo
   guard.VisitOperator(*plan);
   if (session->run->is_insert) KeepEveryRowOfAnUpsert(*plan);
   session->run->origins = OriginsOf(*plan);
+  if (session->run->binding_only) session->run->marks = FindColumnMarks(*plan);
 }
 
 }  // namespace

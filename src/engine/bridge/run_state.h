@@ -19,6 +19,7 @@
 #include "base/metrics.h"
 #include "duckdb.hpp"
 #include "duckdb/main/client_context_state.hpp"
+#include "engine/bridge/column_marks.h"
 #include "engine/bridge/result_origins.h"
 #include "engine/bridge/returning.h"
 #include "engine/engine.h"
@@ -73,6 +74,7 @@ class RunState {
   bool is_insert = false;                        // the statement is an INSERT, though its plan may be a MERGE
   bool binding_only = false;                     // Bind(): nothing may be executed
   std::atomic<std::thread::id> planning_thread;  // that binds and optimises the statement now; none = nobody
+  ColumnMarks marks;                             // binding_only: those of the plan
 
   const auth::Identity& identity() const { return context.identity; }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/executor.h"
+#include "storage/rows.h"
 
 namespace kalamdb::engine {
 
@@ -31,7 +32,9 @@ RunWatch::Guard::~Guard() {
 
 RunWatch::Reason RunWatch::Due(const Entry& entry) const {
   if (entry.cancelled != nullptr && entry.cancelled->load(std::memory_order_relaxed)) return Reason::kCancelled;
-  if (entry.deadline_ns != 0 && clock_.MonotonicMicros() * 1000 >= entry.deadline_ns) return Reason::kTimeout;
+  const int64_t now_ns = clock_.MonotonicMicros() * 1000;
+  if (entry.deadline_ns != 0 && now_ns >= entry.deadline_ns) return Reason::kTimeout;
+  if (entry.started_ns != 0 && now_ns - entry.started_ns >= storage::kMaxScanMicros * 1000) return Reason::kViewTooOld;
   return Reason::kNone;
 }
 
@@ -54,6 +57,9 @@ void RunWatch::Run() {
 }
 
 Error ErrorOf(RunWatch::Reason reason) {
+  if (reason == RunWatch::Reason::kViewTooOld)
+    return Error{ErrorCode::kSnapshotTooOld, "the statement has read one view for 10 minutes",
+                 "read in ranges of the key"};
   if (reason == RunWatch::Reason::kTimeout)
     return Error{ErrorCode::kTimeout, "the statement ran longer than its time limit"};
   return Error{ErrorCode::kCancelled, "the statement was cancelled"};

@@ -1,4 +1,4 @@
-// Ends runs that are past their deadline or whose client has gone, by interrupting the engine.
+// Ends runs that are past their deadline, whose view is too old or whose client has gone, by interrupting the engine.
 //
 // One thread, asleep while nothing runs; it looks every kWatchMillis.
 #pragma once
@@ -22,10 +22,11 @@ class RunWatch {
   explicit RunWatch(const Clock& clock);
   ~RunWatch();
 
-  enum class Reason : uint8_t { kNone, kTimeout, kCancelled };
+  enum class Reason : uint8_t { kNone, kTimeout, kCancelled, kViewTooOld };
   struct Entry {
     duckdb::Connection* connection = nullptr;
     int64_t deadline_ns = 0;
+    int64_t started_ns = 0;  // storage::kMaxScanMicros later its view is given up; 0 = never
     const std::atomic<bool>* cancelled = nullptr;
     std::atomic<Reason> reason{Reason::kNone};
   };
@@ -55,7 +56,7 @@ class RunWatch {
   std::thread thread_;
 };
 
-// kTimeout or kCancelled. REQUIRES: not kNone.
+// kTimeout, kCancelled or kSnapshotTooOld. REQUIRES: not kNone.
 Error ErrorOf(RunWatch::Reason reason);
 
 }  // namespace kalamdb::engine

@@ -2,6 +2,7 @@
 #include "engine/front/view_ddl.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "engine/bridge/chunk_codec.h"
@@ -90,13 +91,34 @@ Status CheckMade(const CommandServices& services, const catalog::View& view, con
   return Error{ErrorCode::kUnsupported, "this SELECT cannot be kept as a view: its columns would be of other types"};
 }
 
-struct Prepared {
-  std::shared_ptr<catalog::View> view;
-  QueryRunner::Signature signature;
-};
+// Which columns the SELECT reads, asked of the engine. Nothing where it cannot be asked so.
+std::optional<ColumnMarks> MarksOf(const CommandServices& services, const duckdb::SQLStatement& select,
+                                   const ExecuteContext& context, const storage::ReadViewPtr& at) {
+  const auto marked = MarkViewText(select, context.namespace_name, *at->catalog);
+  if (!marked.ok()) return std::nullopt;
+  const auto text = ExpandViewText(*marked, *at->catalog);
+  if (!text.ok()) return std::nullopt;
+  const auto statement = ParseEngineStatement(*text);
+  if (!statement.ok()) return std::nullopt;
+  auto bound = services.runner->Bind(*(*statement)->tree(), context, at);
+  if (!bound.ok()) return std::nullopt;
+  return std::move(bound->marks);
+}
 
-Result<Prepared> Prepare(const CommandServices& services, const CreateView& command, const ExecuteContext& context,
-                         const storage::ReadViewPtr& at, const std::string& ns, int64_t select_at) {
+Status SetText(catalog::View* view, const duckdb::SQLStatement& select, const ExecuteContext& context,
+               const catalog::Snapshot& snapshot, const ColumnMarks* marks) {
+  ASSIGN_OR_RETURN(ViewText text, MakeViewText(select, context.namespace_name, snapshot, marks));
+  view->select_sql = std::move(text.select_sql);
+  view->depends_on_tables = std::move(text.tables);
+  view->depends_on_views = std::move(text.views);
+  return {};
+}
+
+// Fills `changes` with the view to be: its text with the columns that it reads; where that does not read as the SELECT
+// does, with all that it mentions.
+Status Prepare(const CommandServices& services, const CreateView& command, const ExecuteContext& context,
+               const storage::ReadViewPtr& at, const ViewPtr& old, const std::string& ns, int64_t select_at,
+               std::vector<Change>* changes) {
   ASSIGN_OR_RETURN(const auto statement, ParseEngineStatement(command.select));
   if (statement->refusal()) return *statement->refusal();
   if (statement->query_type() != QueryType::kSelect) return Error{ErrorCode::kInvalidSql, "a view is made of a SELECT"};
@@ -106,18 +128,23 @@ Result<Prepared> Prepare(const CommandServices& services, const CreateView& comm
   RETURN_IF_ERROR(CheckColumns(*signature));
   const auto tree = statement->tree()->Copy();
   SpellNames(*tree, *at->catalog, context.namespace_name);
-  ASSIGN_OR_RETURN(ViewText text, MakeViewText(*tree, context.namespace_name, *at->catalog));
   auto view = std::make_shared<catalog::View>();
+  view->id = old != nullptr ? old->id : services.database->NewTableId().value;
   view->namespace_name = ns;
   view->name = command.name.name;
   view->owner = context.identity.user;
   view->owner_name = context.identity.name;
-  view->select_sql = std::move(text.select_sql);
-  view->depends_on_tables = std::move(text.tables);
-  view->depends_on_views = std::move(text.views);
   view->column_names.assign(signature->column_names.begin(), signature->column_names.end());
   view->created_at = context.now;
-  return Prepared{std::move(view), *std::move(signature)};
+  *changes = {PutOf(view, old == nullptr)};
+  const auto marks = MarksOf(services, *tree, context, at);
+  RETURN_IF_ERROR(SetText(view.get(), *tree, context, *at->catalog, marks ? &*marks : nullptr));
+  Status made = CheckMade(services, *view, *signature, *changes, context);
+  if (!made.ok() && marks) {
+    RETURN_IF_ERROR(SetText(view.get(), *tree, context, *at->catalog, nullptr));
+    made = CheckMade(services, *view, *signature, *changes, context);
+  }
+  return made;
 }
 
 Result<StatementResult> CreateOnce(const CommandServices& services, const CreateView& command, int64_t select_at,
@@ -132,15 +159,13 @@ Result<StatementResult> CreateOnce(const CommandServices& services, const Create
   if (old != nullptr && !command.or_replace)
     return Error{ErrorCode::kAlreadyExists, "view " + shown + " exists already",
                  "CREATE OR REPLACE VIEW makes it anew."};
-  ASSIGN_OR_RETURN(Prepared prepared, Prepare(services, command, context, now, ns->name, select_at));
-  prepared.view->id = old != nullptr ? old->id : services.database->NewTableId().value;
-  std::vector<Change> changes{PutOf(prepared.view, old == nullptr)};
-  if (old != nullptr || !prepared.view->depends_on_views.empty())
-    changes[0].bound_views = now->catalog->views_generation();
-  for (const auto& [table, columns] : prepared.view->depends_on_tables) {
+  std::vector<Change> changes;
+  RETURN_IF_ERROR(Prepare(services, command, context, now, old, ns->name, select_at, &changes));
+  const catalog::View& made = *changes[0].view;
+  if (old != nullptr || !made.depends_on_views.empty()) changes[0].bound_views = now->catalog->views_generation();
+  for (const auto& [table, columns] : made.depends_on_tables) {
     if (auto bound = now->catalog->FindTable(table)) changes[0].bound_tables.push_back(std::move(bound));
   }
-  RETURN_IF_ERROR(CheckMade(services, *prepared.view, prepared.signature, changes, context));
   if (old != nullptr) {
     auto over = WithViewsOver(*now->catalog, {old});
     std::erase(over, old);
