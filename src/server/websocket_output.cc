@@ -113,6 +113,8 @@ size_t WebSocketSession::FillParts(iovec* parts) const {
 }
 
 void WebSocketSession::Wrote(size_t bytes) {
+  // Who takes what is written is there, though its pongs are not read meanwhile.
+  if (QueuedBytes() > kUnreadOutputBytes) last_input_s_ = home_->thread()->now_s();
   queued_bytes_ -= bytes;
   sent_bytes_ += bytes;
   while (sending_at_ < sending_.size() && sent_bytes_ >= sending_[sending_at_].size()) {
