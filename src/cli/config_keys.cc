@@ -40,6 +40,7 @@ constexpr ConfigKey kKeys[] = {
     {"limits.sql_bytes", kBytes, "16777216", "SQL text of a request.", {}, 1},
     {"limits.result_bytes", kBytes, "1073741824", "Reply to a request.", {}, 1},
     {"limits.statement_ms", kInteger, "300000", "Time of a statement.", {}, 1},
+    {"limits.view_idle_ms", kInteger, "60000", "Time a client may take no rows of a streamed reply.", {}, 1},
     {"limits.queries_per_second", kNumber, "0", "Statements of a user; 0 = off.", {}, 0, "user"},
     {"limits.auth_per_second",
      kNumber,

@@ -86,6 +86,7 @@ service::SqlServiceOptions SqlOptionsOf(const Config& config) {
   options.result_bytes = config.Bytes("limits.result_bytes");
   options.spool_directory = TempDir(config);
   options.statement_ms = config.Integer("limits.statement_ms");
+  options.view_idle_ms = config.Integer("limits.view_idle_ms");
   options.queries_per_second = config.Number("limits.queries_per_second");
   options.workers = config.Integer("server.workers") == 0 ? Cores() : Small(config, "server.workers");
   options.allow_user_ddl = config.Bool("auth.allow_user_ddl");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace kalamdb::server {
@@ -31,12 +32,21 @@ void HttpReply::Begin(HttpResponse head) {
   begun_ = true;
 }
 
+bool HttpReply::WaitForRoom(Micros limit) {
+  const int64_t until_ns = StopwatchNanos() + limit * 1'000;
+  MutexLock lock(mutex_);
+  while (bytes_.size() > kMaxOutputBytes && !cancelled_) {
+    const int64_t left_ns = until_ns - StopwatchNanos();
+    if (left_ns <= 0) return false;
+    room_.WaitFor(mutex_, left_ns / 1'000 + 1);
+  }
+  return !cancelled_;
+}
+
 bool HttpReply::Write(std::string_view bytes) {
-  const bool may_wait = !connection_->thread()->IsCurrent();
   {
     MutexLock lock(mutex_);
     KALAM_CHECK(begun_ && !ended_);
-    while (may_wait && bytes_.size() > kMaxOutputBytes && !cancelled_) room_.Wait(mutex_);
     if (cancelled_) return false;
     AppendChunk(bytes, form_, &bytes_);
   }

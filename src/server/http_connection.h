@@ -38,7 +38,10 @@ class HttpReply {
 
   void Send(HttpResponse response);
   void Begin(HttpResponse head);
-  // Waits while kMaxOutputBytes are on their way (never on the I/O thread itself). False: the client is gone.
+  // Waits while kMaxOutputBytes are on their way. False: the client is gone, or took too little within `limit`.
+  // REQUIRES: not on the I/O thread.
+  bool WaitForRoom(Micros limit);
+  // Never waits. False: the client is gone.
   bool Write(std::string_view bytes);
   void End();
 

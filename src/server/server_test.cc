@@ -72,7 +72,7 @@ class FakeSql final : public service::SqlService {
       reply->Begin({.error = {}, .content_type = "application/x-ndjson"});
       const size_t lines = sql == "endless" ? SIZE_MAX : 20'000;
       for (size_t i = 0; i < lines; ++i) {
-        if (!reply->Write(std::string(200, 'x') + "\n")) {
+        if (!reply->WaitForRoom(60 * kMicrosPerSecond) || !reply->Write(std::string(200, 'x') + "\n")) {
           saw_client_go = reply->cancelled().load();
           return;
         }
@@ -119,6 +119,7 @@ class FakeHub final : public live::Hub {
   void OnCommit(std::shared_ptr<const storage::CommitGroup>) override {}
   std::vector<std::string> NamingColumn(TableId, ColumnId) override { return {}; }
   std::shared_ptr<void> HoldColumns(TableId, std::vector<ColumnId>) override { return nullptr; }
+  std::vector<std::string> NotBinding(const catalog::TablePtr&, const std::vector<ColumnId>&) override { return {}; }
   std::mutex mutex;
   std::vector<std::shared_ptr<live::FrameSink>> sinks;
   std::atomic<int> closed{0};

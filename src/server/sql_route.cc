@@ -32,6 +32,7 @@ class SqlReply final : public service::ReplyStream {
     answered_ = true;
     reply_->Begin(Convert(head));
   }
+  bool WaitForRoom(Micros limit) override { return reply_->WaitForRoom(limit); }
   bool Write(std::string chunk) override { return reply_->Write(chunk); }
   void End() override { reply_->End(); }
   const std::atomic<bool>& cancelled() const override { return reply_->cancelled(); }

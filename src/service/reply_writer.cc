@@ -107,7 +107,7 @@ class JsonReply final : public ReplyWriter {
       std::string chunk;
       const Status read = spool_.Read(at, std::min<uint64_t>(kStreamChunkBytes, spool_.size() - at), &chunk);
       // Otherwise the body ends in the middle, and the client sees that it is not whole.
-      open = read.ok() && clock_->MonotonicMicros() < until && stream_->Write(std::move(chunk));
+      open = read.ok() && stream_->WaitForRoom(until - clock_->MonotonicMicros()) && stream_->Write(std::move(chunk));
     }
     if (open) stream_->Write(EnvelopeEnd(outcome));
     stream_->End();
@@ -130,7 +130,8 @@ class JsonReply final : public ReplyWriter {
 
 class NdjsonReply final : public ReplyWriter {
  public:
-  explicit NdjsonReply(std::shared_ptr<ReplyStream> stream) : stream_(std::move(stream)) {}
+  NdjsonReply(std::shared_ptr<ReplyStream> stream, Micros idle_limit)
+      : stream_(std::move(stream)), idle_limit_(idle_limit) {}
 
   char separator() const override { return '\n'; }
 
@@ -153,6 +154,12 @@ class NdjsonReply final : public ReplyWriter {
     if (!may_block_ || buffer_.size() < kStreamChunkBytes) return {};
     if (!begun_) stream_->Begin({.error = std::nullopt, .content_type = kNdjsonType, .retry_after_s = 0});
     begun_ = true;
+    if (!stream_->WaitForRoom(idle_limit_) && !stream_->cancelled().load()) {
+      return Error{.code = ErrorCode::kSnapshotTooOld,
+                   .message = "the client has taken no rows for limits.view_idle_ms (" +
+                              std::to_string(idle_limit_ / kMicrosPerMilli) + ")",
+                   .hint = "read the reply as it comes, or ask for less at a time"};
+    }
     if (stream_->Write(std::exchange(buffer_, std::string()))) return {};
     return Error{.code = ErrorCode::kCancelled, .message = "the client went away"};
   }
@@ -193,6 +200,7 @@ class NdjsonReply final : public ReplyWriter {
   void MarkStatement() override { buffer_.clear(); }
 
   const std::shared_ptr<ReplyStream> stream_;
+  const Micros idle_limit_;
   std::string buffer_;
   uint64_t row_count_ = 0;
   bool begun_ = false;
@@ -213,8 +221,8 @@ std::unique_ptr<ReplyWriter> NewJsonReply(std::shared_ptr<ReplyStream> stream, S
   return std::make_unique<JsonReply>(std::move(stream), std::move(spool), clock, write_limit);
 }
 
-std::unique_ptr<ReplyWriter> NewNdjsonReply(std::shared_ptr<ReplyStream> stream) {
-  return std::make_unique<NdjsonReply>(std::move(stream));
+std::unique_ptr<ReplyWriter> NewNdjsonReply(std::shared_ptr<ReplyStream> stream, Micros idle_limit) {
+  return std::make_unique<NdjsonReply>(std::move(stream), idle_limit);
 }
 
 std::string ErrorEnvelope(const ReplyOutcome& outcome) { return EnvelopeStart(true) + EnvelopeEnd(outcome); }

@@ -51,7 +51,9 @@ class ReplyWriter : public engine::RowSink {
 // worker longer.
 std::unique_ptr<ReplyWriter> NewJsonReply(std::shared_ptr<ReplyStream> stream, SpoolOptions spool, const Clock* clock,
                                           Micros write_limit);
-std::unique_ptr<ReplyWriter> NewNdjsonReply(std::shared_ptr<ReplyStream> stream);
+// Rows leave while the statement reads. It ends with kSnapshotTooOld where the client makes no room within
+// `idle_limit`.
+std::unique_ptr<ReplyWriter> NewNdjsonReply(std::shared_ptr<ReplyStream> stream, Micros idle_limit);
 
 // {"status":"error","results":[…],"took":…,"error":{…}} for a request of which no statement ran.
 std::string ErrorEnvelope(const ReplyOutcome& outcome);

@@ -111,7 +111,7 @@ Status RequestRun::Prepare() {
   RETURN_IF_ERROR(CheckParams());
   RETURN_IF_ERROR(CheckForm());
   if (request_.form == ReplyForm::kNdjson) {
-    writer_ = NewNdjsonReply(reply_);
+    writer_ = NewNdjsonReply(reply_, options.view_idle_ms * kMicrosPerMilli);
   } else {
     SpoolOptions spool{.memory_bytes = options.spool_memory_bytes,
                        .limit_bytes = options.result_bytes,

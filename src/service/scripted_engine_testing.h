@@ -188,6 +188,7 @@ class KeptReply final : public ReplyStream {
  public:
   void Complete(const Head& head, std::string body) override { Done(head, std::move(body)); }
   void Begin(const Head& head) override { head_ = head; }
+  bool WaitForRoom(Micros) override { return !cancelled_.load() && !full.load(); }
   bool Write(std::string chunk) override {
     ++writes;
     text_ += chunk;
@@ -197,6 +198,7 @@ class KeptReply final : public ReplyStream {
   const std::atomic<bool>& cancelled() const override { return cancelled_; }
 
   void GoAway() { cancelled_.store(true); }
+  std::atomic<bool> full{false};  // a client that takes nothing
   // The body; waits for it.
   std::string Body() {
     std::unique_lock lock(mutex_);

@@ -52,9 +52,10 @@ class ReplyStream {
     int64_t retry_after_s = 0;
   };
   virtual void Complete(const Head& head, std::string body) = 0;
-  // Streams (NDJSON, replies that were spooled to disk). Write blocks while the client is slow (workers only); false:
-  // it is gone.
+  // Streams (NDJSON, replies that were spooled to disk). Write never blocks; false: the client is gone. WaitForRoom is
+  // asked before it where the client may be slow (workers only); false: gone, or it took too little within `limit`.
   virtual void Begin(const Head& head) = 0;
+  virtual bool WaitForRoom(Micros limit) = 0;
   virtual bool Write(std::string chunk) = 0;
   virtual void End() = 0;
   virtual const std::atomic<bool>& cancelled() const = 0;  // the client went away
@@ -66,6 +67,7 @@ struct SqlServiceOptions {
   uint64_t spool_memory_bytes = 8u << 20;                       // above it a reply goes to disk
   std::string spool_directory;
   int64_t statement_ms = 300'000;  // limits.statement_ms
+  int64_t view_idle_ms = 60'000;   // limits.view_idle_ms: of a statement whose client does not take its rows
   double queries_per_second = 0;   // limits.queries_per_second (a user)
   uint32_t workers = 2;
   size_t worker_queue = 1'024;  // above it: kRateLimited

@@ -60,6 +60,7 @@ class SqlServiceTest : public testing::Test {
     request.request_id = "rq1";
     request.address = "10.0.0.1";
     auto reply = std::make_shared<KeptReply>();
+    reply->full.store(full_);
     service_->Execute(std::move(request), reply);
     return reply;
   }
@@ -84,6 +85,7 @@ class SqlServiceTest : public testing::Test {
   std::vector<row::JsonParam> params_;
   std::string namespace_;
   ReplyForm form_ = ReplyForm::kJson;
+  bool full_ = false;
   std::unique_ptr<storage::Database> db_;
   std::unique_ptr<storage::PlainColdFormat> format_;
   std::unique_ptr<CommittedUserStore> store_;
@@ -196,6 +198,12 @@ TEST_F(SqlServiceTest, NdjsonTakesOneStatementThatReturnsRows) {
   EXPECT_TRUE(WithoutTook(streamed->Body()).ends_with("\n{\"row_count\":20000,\"took\":0}\n"));
   EXPECT_GT(streamed->writes, 1);
   EXPECT_EQ(streamed->content_type(), "application/x-ndjson");
+}
+
+TEST_F(SqlServiceTest, AStreamWhoseClientTakesNothingGivesItsViewUp) {
+  form_ = ReplyForm::kNdjson;
+  full_ = true;
+  EXPECT_NE(Send("slow 20000")->Body().find(R"("code":"SNAPSHOT_TOO_OLD")"), std::string::npos);
 }
 
 TEST_F(SqlServiceTest, WorkersAreFairByUserAndTheQueueIsBounded) {

@@ -51,3 +51,21 @@ test('a drain ends what runs too long, refuses what is new, and exits with 0', a
   assert.ok(['CANCELLED', 'TIMEOUT', 'DRAINING', 'closed'].includes((await running).body.error.code));
   await server.close();
 });
+
+test('a streamed reply that nobody takes gives its view up, and says so at its end', async () => {
+  const server = await Server.start({ flags: ['--limits.view_idle_ms', '300'] });
+  const root = await Client.login(server);
+  const body = JSON.stringify({ sql: "SELECT i, repeat('x', 1000) FROM range(200000) r(i)" });
+  const socket = net.connect(Number(new URL(server.url).port), '127.0.0.1');
+  socket.write(`POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\nAuthorization: Bearer ${root.token}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  let end = '';
+  let bytes = 0;
+  await new Promise((resolve) => { socket.once('readable', resolve); });  // it has begun; nothing more is taken
+  const failed = async () => (await (await fetch(`${server.url}/metrics`)).text()).split('\n').some((line) => line.startsWith('kalamdb_query_latency_seconds_count') && line.includes('outcome="error"') && !line.endsWith(' 0'));
+  await until(failed, 'the statement to end', 20_000);
+  socket.on('data', (chunk) => { bytes += chunk.length; end = (end + chunk.toString('latin1')).slice(-1000); });
+  await new Promise((resolve) => { socket.on('close', resolve); });
+  assert.match(end, /"code":"SNAPSHOT_TOO_OLD".*limits\.view_idle_ms/);
+  assert.ok(bytes < 100_000_000, `${bytes} bytes of 200 MB`);
+  await server.close();
+});
