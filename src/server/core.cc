@@ -17,8 +17,9 @@ Core::Core(ServerOptions server_options, std::string server_version, const Clock
   websocket_connections = metrics->AddGauge(connections, connections_help, {{"kind", "websocket"}});
   const std::string rejections = "kalamdb_rate_limit_rejections_total";
   const std::string rejections_help = "Requests, messages and connections refused by a limit";
-  rate_limited_connections = metrics->AddCounter(rejections, rejections_help, {{"limit", "connections"}});
-  rate_limited_messages = metrics->AddCounter(rejections, rejections_help, {{"limit", "messages_per_second"}});
+  rate_limited_connections = metrics->AddCounter(rejections, rejections_help, {{"limit", "limits.connections"}});
+  rate_limited_messages = metrics->AddCounter(rejections, rejections_help, {{"limit", "limits.messages_per_second"}});
+  too_large_messages = metrics->AddCounter(rejections, rejections_help, {{"limit", "limits.message_bytes"}});
   const std::string messages = "kalamdb_websocket_messages_total";
   const std::string messages_help = "WebSocket messages by direction and type";
   for (size_t i = 0; i < kMessageTypes.size(); ++i) {

@@ -50,7 +50,7 @@ struct Core {
 
   Executor slow;  // /metrics: reading counters of other libraries may take locks
   Gauge http_connections, websocket_connections;
-  Counter rate_limited_connections, rate_limited_messages;
+  Counter rate_limited_connections, rate_limited_messages, too_large_messages;
   std::array<Counter, kMessageTypes.size()> messages_in, messages_out;
   static size_t MessageSlot(std::string_view type);
 

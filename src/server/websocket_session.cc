@@ -75,6 +75,7 @@ void WebSocketSession::Handle(const FrameReader::Event& event) {
       return SendError("", {ErrorCode::kUnsupported, "binary messages are not offered"});
     case Kind::kTooLarge:
       core_->messages_in[0].Add();
+      core_->too_large_messages.Add();
       return SendError("", {ErrorCode::kTooLarge, "the message is longer than limits.message_bytes (" +
                                                       std::to_string(core_->options.message_bytes) + ")"});
     case Kind::kPing: return Queue(Opcode::kPong, std::make_shared<const std::string>(event.payload), false);
