@@ -79,6 +79,9 @@ class DependentSubscriptions {
   // Until the result is given up no new subscription that names one of the columns starts: it waits, and is bound anew
   // then. So what NamingColumn says after it holds until the DDL is committed. Not to be kept longer than that.
   virtual std::shared_ptr<void> HoldColumns(TableId table, std::vector<ColumnId> columns) = 0;
+  // Of those that name one of the columns and would not bind to `altered`, a version that is not committed yet.
+  virtual std::vector<std::string> NotBinding(const catalog::TablePtr& altered,
+                                              const std::vector<ColumnId>& columns) = 0;
 };
 
 struct EngineOptions {

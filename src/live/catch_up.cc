@@ -73,7 +73,7 @@ class SubscriptionHub::LogReader {
 
  private:
   struct OwnedRows {
-    std::string old_row, new_row;
+    std::string key, old_row, new_row;
   };
 
   bool StopWith(Stop stop) {
@@ -84,8 +84,9 @@ class SubscriptionHub::LogReader {
   void Append(const storage::LoggedChange& change) {
     const bool deleted = change.kind == storage::LoggedChange::Kind::kDelete;
     const bool inserted = change.kind == storage::LoggedChange::Kind::kInsert;
-    rows_.push_back(
-        {inserted ? std::string() : std::string(change.old_row), deleted ? std::string() : std::string(change.row)});
+    rows_.push_back({.key = std::string(change.primary_key),
+                     .old_row = inserted ? std::string() : std::string(change.old_row),
+                     .new_row = deleted ? std::string() : std::string(change.row)});
     // Rows of a bulk commit carry no sequence of their own.
     std::string& row = rows_.back().new_row;
     if (row.size() >= row::kRowHeaderBytes && !row::RowSeq(row).is_set()) {
@@ -94,6 +95,7 @@ class SubscriptionHub::LogReader {
   }
 
   bool Judge() {
+    std::sort(rows_.begin(), rows_.end(), [](const OwnedRows& a, const OwnedRows& b) { return a.key < b.key; });
     std::vector<ChangeRows> views;
     views.reserve(rows_.size());
     for (const OwnedRows& rows : rows_) views.push_back({.old_row = rows.old_row, .new_row = rows.new_row});
@@ -128,9 +130,10 @@ class SubscriptionHub::LogReader {
       hub_.FailLocked(subscription_, nullptr, CloseReason::kTableDropped);
       return StopWith(Stop::kEnded);
     }
-    // Several changes that were missed are told as one, at the place of the first.
+    // Each version at its place. A resumed subscription has the newest one from the start.
     if (change.new_version > subscription_.select->table()->version()) {
-      if (!hub_.MoveToTable(subscription_, table_, change.seq, /*tell=*/true)) return StopWith(Stop::kEnded);
+      const catalog::TablePtr then = hub_.TableAt(table_, change.new_version);
+      if (!hub_.MoveToTable(subscription_, then, change.seq, /*tell=*/true)) return StopWith(Stop::kEnded);
       evaluator_ = subscription_.select->NewEvaluator();
     }
     return true;
@@ -166,10 +169,11 @@ void SubscriptionHub::CatchUp(const SubscriptionPtr& subscription) {
   const storage::ReadViewPtr view = database_->View();
   SyncPoint("live.catch_up");
   const catalog::TablePtr table = view->catalog->FindTable(s.select->table()->id);
-  if (table == nullptr || !engine::CanRead(IdentityOf(s), *table)) {
+  if (table == nullptr) {
     MutexLock lock(mutex_);
-    return FailLocked(s, nullptr, table == nullptr ? CloseReason::kTableDropped : CloseReason::kUnauthorized);
+    return FailLocked(s, nullptr, CloseReason::kTableDropped);
   }
+  if (!MayRead(s, *table)) return;
   LogReader reader(*this, s, view, table);
   if (s.position < view->seq) {
     const Status read =

@@ -192,6 +192,39 @@ TEST_F(HubTest, SchemaChangeComesAtItsPlace) {
   EXPECT_EQ(client.sink->Of("s").rows().at("1").at("extra"), "9");
 }
 
+TEST_F(HubTest, ASlowReaderIsToldEachVersionAtItsPlace) {
+  Client client = Connect();
+  hub_->Subscribe(client.id, Request("s", "t|"));
+  ASSERT_TRUE(WaitLive(client, "s"));
+  client.sink->Stall(queue_bytes_ + 1);
+  Put(1, "a", 1);
+  Alter(table_, AddColumn("extra", 9));
+  Put(2, "a", 2);
+  Alter(table_, AddColumn("more", 8));
+  Put(3, "a", 3);
+  client.sink->Drain();
+  ExpectSame(client, "s", "t|");
+  const std::vector<std::string> expected = {"subscription_ack", "initial_data_batch", "change", "schema_change",
+                                             "change",           "schema_change",      "change"};
+  EXPECT_EQ(client.sink->Of("s").types(), expected);
+}
+
+TEST_F(HubTest, WhoWasThereBeforeTheTableMustForget) {
+  Client client = Connect();
+  const Seq seen = db_->View()->seq;
+  hub_->Subscribe(client.id, Request("old", "t|"));
+  ASSERT_TRUE(WaitLive(client, "old"));
+  const std::string name = table_->name;
+  Drop(table_);
+  table_ = MakeTable(name, catalog::TableKind::kShared);
+  Put(1, "a", 1);
+  SubscribeRequest request = Request("s", "t|");
+  request.options.from = seen;
+  hub_->Subscribe(client.id, request);
+  ExpectSame(client, "s", "t|");
+  EXPECT_EQ(client.sink->Of("s").Count("resync_required"), 1u);
+}
+
 TEST_F(HubTest, ResumeAcrossASchemaChangeTellsItFirst) {
   Put(1, "a", 1);
   Client client = Connect();

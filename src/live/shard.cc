@@ -139,6 +139,7 @@ void SubscriptionHub::DeliverCatalog(const storage::Commit& commit) {
     TableEntry* const entry = registry_.FindTable(change.table->id);
     if (entry == nullptr) continue;
     if (put) {
+      Remember(change.table);
       entry->last_schema_seq = std::max(entry->last_schema_seq, commit.seq);
       Rebound rebound;
       for (Subscription* subscription : registry_.LiveOf(change.table->id)) {
@@ -175,9 +176,12 @@ bool SubscriptionHub::MoveInPlace(Subscription& subscription, const catalog::Tab
 
 void SubscriptionHub::DeliverWrites(const storage::Commit& commit, const storage::WriteSet& writes) {
   if (writes.changes.empty() || registry_.FindTable(writes.table->id) == nullptr) return;
+  std::vector<const storage::RowChange*> in_key_order;
+  for (const storage::RowChange& change : writes.changes) in_key_order.push_back(&change);
+  std::sort(in_key_order.begin(), in_key_order.end(), [](const auto* a, const auto* b) { return a->key < b->key; });
   std::map<uint64_t, std::vector<ChangeRows>> by_user;
-  for (const storage::RowChange& change : writes.changes) {
-    by_user[row::UserOfKey(change.key).value].push_back(RowsOf(change));
+  for (const storage::RowChange* change : in_key_order) {
+    by_user[row::UserOfKey(change->key).value].push_back(RowsOf(*change));
   }
   for (const auto& [user, changes] : by_user) {
     Partition* const partition = registry_.Find(writes.table->id, UserId(user));

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint32_t kUnaskedBatches = 2;
 constexpr size_t kMaxRebound = 4'096;
+constexpr size_t kMaxPastTables = 1'024;
 
 // The subscription's own predicate or expressions are at fault, not the server or a limit.
 bool IsPredicateError(const Error& error) {
@@ -85,7 +86,7 @@ void SubscriptionHub::StartSubscription(const SubscriptionPtr& subscription) {
   }
   // The view may be newer than the catalog the text was bound to.
   if (table->version() != subscription->select->table()->version() &&
-      !MoveToTable(*subscription, table, view->seq, /*tell=*/false)) {
+      (!MayRead(*subscription, *table) || !MoveToTable(*subscription, table, view->seq, /*tell=*/false))) {
     return;
   }
   if (request.options.from) return Resume(subscription, view);
@@ -136,7 +137,14 @@ void SubscriptionHub::Resume(const SubscriptionPtr& subscription, const storage:
   if (const std::optional<ResyncReason> reason = WhyNotResume(*subscription, from, view->seq)) {
     return Resync(subscription, *reason);
   }
-  TellMissedSchemaChange(*subscription, view, from);
+  const catalog::TablePtr& table = subscription->select->table();
+  const SchemaVersion then = VersionAt(*table, view, from);
+  // Whoever was there already watched another table of this name, and holds its rows.
+  if (!then.is_set() && from.is_set()) return Resync(subscription, ResyncReason::kUnknownSequence);
+  if (then.is_set() && then != table->version()) {
+    SendText(*subscription, SchemaChangeFrame(subscription->id_json, *subscription->select, then, from),
+             "schema_change");
+  }
   {
     // A partition that nobody watched does not know what happened in it before this view: the log does.
     MutexLock lock(mutex_);
@@ -147,21 +155,18 @@ void SubscriptionHub::Resume(const SubscriptionPtr& subscription, const storage:
   CatchUp(subscription);
 }
 
-void SubscriptionHub::TellMissedSchemaChange(Subscription& subscription, const storage::ReadViewPtr& view, Seq from) {
-  const catalog::TablePtr& table = subscription.select->table();
-  if (table->version().value <= 1) return;
-  SchemaVersion version_then = table->version();
+SchemaVersion SubscriptionHub::VersionAt(const catalog::Table& table, const storage::ReadViewPtr& view,
+                                         Seq from) const {
+  SchemaVersion then = table.version();
   // A log that has been cut meanwhile is noticed by the catch-up that follows.
-  const Status read = database_->change_log().Read(view, *table, storage::kTablePartition, from, view->seq,
+  const Status read = database_->change_log().Read(view, table, storage::kTablePartition, from, view->seq,
                                                    [&](const storage::LoggedChange& change) {
                                                      if (change.kind != storage::LoggedChange::Kind::kSchema)
                                                        return true;
-                                                     version_then = change.old_version;
+                                                     then = change.old_version;
                                                      return false;
                                                    });
-  if (!read.ok() || version_then == table->version() || !version_then.is_set()) return;
-  SendText(subscription, SchemaChangeFrame(subscription.id_json, *subscription.select, version_then, from),
-           "schema_change");
+  return read.ok() ? then : table.version();
 }
 
 void SubscriptionHub::BeginSnapshot(const SubscriptionPtr& subscription, storage::ReadViewPtr view) {
@@ -186,6 +191,7 @@ void SubscriptionHub::ReadSnapshot(const SubscriptionPtr& subscription) {
   subscription->snapshot_view.reset();
   if (!read.ok()) {
     const bool predicate = IsPredicateError(read.error());
+    if (read.error().code == ErrorCode::kTooLarge) CountRejection("limits.snapshot_bytes");
     if (!predicate) logger_->Warn("live_snapshot_failed", {{"error", read.error().message}});
     return Fail(*subscription, read.error(), predicate ? std::optional(CloseReason::kPredicateError) : std::nullopt);
   }
@@ -227,7 +233,7 @@ void SubscriptionHub::Resync(const SubscriptionPtr& subscription, ResyncReason r
     return FailLocked(*subscription, nullptr, CloseReason::kTableDropped);
   }
   if (table->version() != subscription->select->table()->version() &&
-      !MoveToTable(*subscription, table, view->seq, /*tell=*/true)) {
+      (!MayRead(*subscription, *table) || !MoveToTable(*subscription, table, view->seq, /*tell=*/true))) {
     return;
   }
   subscription->held.reset();
@@ -252,6 +258,34 @@ Result<engine::LiveSelectPtr> SubscriptionHub::Rebind(const engine::LiveSelectPt
   return rebound;
 }
 
+bool SubscriptionHub::MayRead(Subscription& subscription, const catalog::Table& table) {
+  MutexLock lock(mutex_);
+  if (subscription.ended.load()) return false;
+  if (engine::CanRead(subscription.connection->identity, table)) return true;
+  FailLocked(subscription, nullptr, CloseReason::kUnauthorized);
+  return false;
+}
+
+void SubscriptionHub::Remember(const catalog::TablePtr& table) {
+  MutexLock lock(rebind_mutex_);
+  if (past_tables_.size() >= kMaxPastTables) past_tables_.clear();
+  past_tables_[{table->id.value, table->version().value}] = table;
+}
+
+catalog::TablePtr SubscriptionHub::TableAt(const catalog::TablePtr& now, SchemaVersion version) {
+  if (version == now->version()) return now;
+  MutexLock lock(rebind_mutex_);
+  catalog::TablePtr& known = past_tables_[{now->id.value, version.value}];
+  if (known == nullptr) {
+    KALAM_CHECK(version < now->version());
+    auto then = std::make_shared<catalog::Table>(*now);
+    then->schemas.resize(version.value);
+    then->versions.resize(version.value);
+    known = std::move(then);
+  }
+  return known;
+}
+
 bool SubscriptionHub::MoveToTable(Subscription& subscription, const catalog::TablePtr& table, Seq seq, bool tell) {
   const SchemaVersion old_version = subscription.select->table()->version();
   Result<engine::LiveSelectPtr> rebound = Rebind(subscription.select, table);
@@ -270,10 +304,6 @@ bool SubscriptionHub::MoveToTable(Subscription& subscription, const catalog::Tab
   {
     MutexLock lock(mutex_);
     if (subscription.ended.load()) return false;
-    if (!engine::CanRead(subscription.connection->identity, *table)) {
-      FailLocked(subscription, nullptr, CloseReason::kUnauthorized);
-      return false;
-    }
     subscription.select = *std::move(rebound);
   }
   if (tell && old_version != table->version()) {

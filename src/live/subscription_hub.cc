@@ -25,6 +25,15 @@ std::string DescribeOptions(const SubscribeOptions& options) {
   return json + "}";
 }
 
+bool Names(const engine::LiveSelect& select, ColumnId column) {
+  const std::vector<ColumnId>& named = select.named_columns();
+  return std::find(named.begin(), named.end(), column) != named.end();
+}
+
+std::string Description(const Subscription& subscription) {
+  return "live query " + std::to_string(subscription.live_id) + " of " + subscription.connection->identity.name;
+}
+
 Error OverLimit(std::string_view limit, uint64_t value) {
   return Error{.code = ErrorCode::kRateLimited,
                .message = "over " + std::string(limit) + " (" + std::to_string(value) + ")"};
@@ -210,12 +219,15 @@ void SubscriptionHub::Subscribe(ConnectionId id, SubscribeRequest request) {
   }
   if (!refusal) return Schedule(subscription);
   if (refusal->code == ErrorCode::kRateLimited) {
-    const std::string limit = refusal->message.substr(5, refusal->message.find(' ', 5) - 5);
-    metrics_->AddCounter("kalamdb_rate_limit_rejections_total", "Requests refused by a rate limit.", {{"limit", limit}})
-        .Add();
+    CountRejection(refusal->message.substr(5, refusal->message.find(' ', 5) - 5));
   }
   MutexLock out(connection->out);
   if (!connection->closed) connection->sink->Send(ErrorFrame(name, *refusal), "error");
+}
+
+void SubscriptionHub::CountRejection(const std::string& limit) {
+  metrics_->AddCounter("kalamdb_rate_limit_rejections_total", "Requests refused by a rate limit.", {{"limit", limit}})
+      .Add();
 }
 
 void SubscriptionHub::NextBatch(ConnectionId connection, std::string_view id) {
@@ -243,10 +255,29 @@ std::vector<std::string> SubscriptionHub::NamingColumn(TableId table, ColumnId c
   const TableEntry* const entry = registry_.FindTable(table);
   if (entry == nullptr) return names;
   for (const Subscription* subscription : entry->subscriptions) {
-    const std::vector<ColumnId>& named = subscription->select->named_columns();
-    if (std::find(named.begin(), named.end(), column) == named.end()) continue;
-    names.push_back("live query " + std::to_string(subscription->live_id) + " of " +
-                    subscription->connection->identity.name);
+    if (Names(*subscription->select, column)) names.push_back(Description(*subscription));
+  }
+  return names;
+}
+
+std::vector<std::string> SubscriptionHub::NotBinding(const catalog::TablePtr& altered,
+                                                     const std::vector<ColumnId>& columns) {
+  std::vector<std::pair<engine::LiveSelectPtr, std::string>> asked;
+  {
+    MutexLock lock(mutex_);
+    const TableEntry* const entry = registry_.FindTable(altered->id);
+    if (entry == nullptr) return {};
+    for (const Subscription* subscription : entry->subscriptions) {
+      const bool named = std::any_of(columns.begin(), columns.end(),
+                                     [&](ColumnId column) { return Names(*subscription->select, column); });
+      if (named) asked.emplace_back(subscription->select, Description(*subscription));
+    }
+  }
+  std::vector<std::string> names;
+  for (auto& [select, description] : asked) {
+    const Result<engine::LiveSelectPtr> rebound = Rebind(select, altered);
+    // A column that goes in the same statement was asked about before.
+    if (!rebound.ok() && rebound.error().code != ErrorCode::kColumnNotFound) names.push_back(std::move(description));
   }
   return names;
 }

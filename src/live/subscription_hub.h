@@ -7,11 +7,11 @@
 //   CatchUp → live
 //   a schema change  MoveInPlace where the query means the same in the next version, else as falling back
 //   falling back  Demote (schema change, bulk commit, slow reader, overflow): out of the group, position kept → CatchUp
-// Lock order: mutex_ → Connection::out → whatever FrameSink takes. queue_mutex_ and the executor's are leaves. A
-// FrameSink may be called under mutex_, so it must not call the hub from Send, QueuedBytes or WhenDrained (its drain
-// callback only schedules). Going live without gap or overlap: a subscription is registered before its view is loaded,
-// its partition remembers the last commit that was judged for it, and it joins its group only while its own position is
-// not behind that, under mutex_. Deliveries at or below its position are discarded.
+// Lock order: mutex_ → Connection::out → whatever FrameSink takes. queue_mutex_, rebind_mutex_ and the executor's are
+// leaves. A FrameSink may be called under mutex_, so it must not call the hub from Send, QueuedBytes or WhenDrained
+// (its drain callback only schedules). Going live without gap or overlap: a subscription is registered before its view
+// is loaded, its partition remembers the last commit that was judged for it, and it joins its group only while its own
+// position is not behind that, under mutex_. Deliveries at or below its position are discarded.
 #pragma once
 
 #include <atomic>
@@ -49,6 +49,8 @@ class SubscriptionHub final : public Hub {
   void OnCommit(std::shared_ptr<const storage::CommitGroup> group) override EXCLUDES(queue_mutex_);
   std::vector<std::string> NamingColumn(TableId table, ColumnId column) override EXCLUDES(mutex_);
   std::shared_ptr<void> HoldColumns(TableId table, std::vector<ColumnId> columns) override EXCLUDES(mutex_);
+  std::vector<std::string> NotBinding(const catalog::TablePtr& altered, const std::vector<ColumnId>& columns) override
+      EXCLUDES(mutex_);
 
  private:
   class LogReader;  // catch_up.cc
@@ -89,7 +91,8 @@ class SubscriptionHub final : public Hub {
   void Acknowledge(Subscription& subscription, Seq seq, bool snapshot_follows);
   // The reason why the log cannot serve `from`; nothing if it can.
   std::optional<ResyncReason> WhyNotResume(const Subscription& subscription, Seq from, Seq now) const;
-  void TellMissedSchemaChange(Subscription& subscription, const storage::ReadViewPtr& view, Seq from);
+  // The table's version in force at `from`; unset: it was not made yet.
+  SchemaVersion VersionAt(const catalog::Table& table, const storage::ReadViewPtr& view, Seq from) const;
   void BeginSnapshot(const SubscriptionPtr& subscription, storage::ReadViewPtr view) EXCLUDES(mutex_);
   void ReadSnapshot(const SubscriptionPtr& subscription) EXCLUDES(mutex_);
   void PumpBatches(const SubscriptionPtr& subscription) EXCLUDES(mutex_);
@@ -103,6 +106,12 @@ class SubscriptionHub final : public Hub {
   auth::Identity IdentityOf(const Subscription& subscription) EXCLUDES(mutex_);
   // False: it has ended (and the client was told).
   bool MoveToTable(Subscription& subscription, const catalog::TablePtr& table, Seq seq, bool tell) EXCLUDES(mutex_);
+  // Asked of the newest table only. False: it has ended.
+  bool MayRead(Subscription& subscription, const catalog::Table& table) EXCLUDES(mutex_);
+  // The table as it was at `version`, which is not newer than `now`: with the name of that day where it was altered
+  // while someone watched, else with that of now.
+  catalog::TablePtr TableAt(const catalog::TablePtr& now, SchemaVersion version) EXCLUDES(rebind_mutex_);
+  void Remember(const catalog::TablePtr& table) EXCLUDES(rebind_mutex_);
   // A sequence to resume from that lies before `seq` and not before `floor`.
   Seq PointBefore(Seq seq, Seq floor) const;
 
@@ -116,6 +125,7 @@ class SubscriptionHub final : public Hub {
   bool SocketIsFull(const Subscription& subscription) const;
   // Its next step comes when the socket has drained.
   void ScheduleWhenDrained(const SubscriptionPtr& subscription);
+  void CountRejection(const std::string& limit);  // limits.…
   void AskAgain(Connection& connection) REQUIRES(mutex_);
   Connection* FindConnection(ConnectionId id) REQUIRES(mutex_);
   SubscriptionPtr FindSubscription(ConnectionId connection, std::string_view id) REQUIRES(mutex_);
@@ -154,6 +164,8 @@ class SubscriptionHub final : public Hub {
   Mutex rebind_mutex_;
   std::map<std::string, engine::LiveSelectPtr> rebound_
       GUARDED_BY(rebind_mutex_);  // old group key and version → select
+  std::map<std::pair<uint32_t, uint32_t>, catalog::TablePtr> past_tables_
+      GUARDED_BY(rebind_mutex_);  // (table, version): of what was altered while someone watched it, and caught up with
 
   std::atomic<size_t> registered_{0};  // subscriptions that have entered the registry: 0 = commits concern nobody
   std::atomic<bool> stopped_{false};

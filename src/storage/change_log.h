@@ -5,8 +5,9 @@
 //   value: format 0x01 (1) | kind (1) | reserved 0 (2) | key length (4) | row length (4) | old row length (4),
 //   little-endian,
 //          then primary key, row, old row (encoded as in row_codec.h, stamped)
-// Schema changes (old and new version) and bulk commits (segment ids) stand in the table's reserved partition, user id
-// 2^64 - 1, and are merged by sequence while reading. Frozen by golden bytes; docs/formats/change-log.md.
+// Schema changes (old and new version; the making of a table among them) and bulk commits (segment ids) stand in the
+// table's reserved partition, user id 2^64 - 1, and are merged by sequence while reading. Frozen by golden bytes;
+// docs/formats/change-log.md.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ struct LoggedChange {
   Seq seq;
   Kind kind = Kind::kInsert;
   std::string_view primary_key, row, old_row;  // valid during the visit
-  SchemaVersion old_version, new_version;      // kSchema; new_version unset: the table was dropped
+  SchemaVersion old_version, new_version;      // kSchema; unset: the table was made, or dropped
 };
 
 class ChangeLog {

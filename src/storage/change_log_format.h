@@ -11,7 +11,7 @@
 namespace kalamdb::storage {
 
 // Kinds 1 to 3 are ChangeKind. In the table's reserved partition:
-//   kSchemaChange: row = new version (4, little-endian; 0 = dropped), old row = old version (4)
+//   kSchemaChange: row = new version (4, little-endian; 0 = dropped), old row = old version (4; 0 = the table was made)
 //   kBulkInsert:   key = user id (8, little-endian), row = for each segment: length (4, little-endian), segment record
 inline constexpr uint8_t kSchemaChangeKind = 4;
 inline constexpr uint8_t kBulkInsertKind = 5;

@@ -184,12 +184,12 @@ void Round::AddCatalogChanges(CommitRequest& request, Commit* commit, uint32_t* 
     if (change.kind != Kind::kPutTable && change.kind != Kind::kDropTable) continue;
     catalog::TablePtr before = catalog_->FindTable(change.table->id);
     commit->tables_before.push_back(before);
-    if (before == nullptr) continue;
     bool dropped = change.kind == Kind::kDropTable;
+    if (before == nullptr && dropped) continue;
     std::string new_version = LittleEndian32(dropped ? 0 : change.table->version().value);
-    std::string old_version = LittleEndian32(before->version().value);
+    std::string old_version = LittleEndian32(before == nullptr ? 0 : before->version().value);
     EncodeChange({.kind = kSchemaChangeKind, .row = new_version, .old_row = old_version}, &scratch_);
-    batch_.Put(kv::Family::kChanges, ChangeKey(before->id, kTablePartition, seq_, (*ordinal)++), scratch_);
+    batch_.Put(kv::Family::kChanges, ChangeKey(change.table->id, kTablePartition, seq_, (*ordinal)++), scratch_);
     if (dropped)
       batch_.Put(kv::Family::kSegments, TableRecordKey(kDroppedRecord, before->id), EncodeNumbers(seq_.value));
   }

@@ -105,6 +105,13 @@ class Dependents {
     return names;
   }
 
+  // Subscriptions whose predicate or expressions do not bind with the new types.
+  std::vector<std::string> NotBinding(const catalog::AlterResult& altered) {
+    if (subscriptions_ == nullptr || altered.retyped.empty()) return {};
+    holds_.push_back(subscriptions_->HoldColumns(table_.id, altered.retyped));
+    return subscriptions_->NotBinding(altered.table, altered.retyped);
+  }
+
   // What CASCADE ends; nobody waits for it.
   std::set<std::string> SubscriptionsNaming(const std::vector<ColumnId>& columns) const {
     std::set<std::string> names;
@@ -121,6 +128,18 @@ class Dependents {
   const catalog::Table& table_;
   std::vector<std::shared_ptr<void>> holds_;
 };
+
+// Live predicates over retyped columns must still bind.
+Status CheckPredicates(Dependents* dependents, const catalog::AlterResult& altered) {
+  std::string list;
+  for (const std::string& name : dependents->NotBinding(altered)) list += (list.empty() ? "" : ", ") + name;
+  if (list.empty()) return {};
+  const auto ordinal = altered.table->schema()->FindById(altered.retyped.front());
+  return Error{ErrorCode::kDependentObjects,
+               "column " + (ordinal ? altered.table->schema()->column(*ordinal).name : "?") + " of " +
+                   altered.table->QualifiedName() + " with its new type does not bind in " + list,
+               "End them first."};
+}
 
 // Views that name a column dropped by CASCADE go with it, and with them the views over them.
 std::vector<catalog::ViewPtr> ViewsGoing(const catalog::Snapshot& snapshot, const catalog::Table& old,
@@ -193,6 +212,7 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
   const std::vector<catalog::ViewPtr> going = ViewsGoing(*view->catalog, *old, altered);
   for (const auto& gone : going) changes.push_back(DropOf(gone));
   RETURN_IF_ERROR(CheckChecks(services, altered));
+  RETURN_IF_ERROR(CheckPredicates(&dependents, altered));
   catalog::Change change;
   change.kind = catalog::Change::Kind::kPutTable;
   change.table = altered.table;
