@@ -41,9 +41,43 @@ struct NodeScope {
 // A column as the subquery of a table or view gives it.
 struct GivenColumn {
   std::string source, name;  // what is selected, and the name it has in the view's text
-  ColumnId id;               // of a stored column
   bool hidden = false;       // `*` does not show it
 };
+
+// "12.3" → {12, 3}; "12" → {12, 0}.
+std::optional<std::pair<uint32_t, int32_t>> ParseNumbers(std::string_view text) {
+  std::pair<uint32_t, int32_t> numbers{0, 0};
+  const char* const end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, numbers.first);
+  if (first.ec != std::errc()) return std::nullopt;
+  if (first.ptr == end) return numbers;
+  if (*first.ptr != '.') return std::nullopt;
+  const auto second = std::from_chars(first.ptr + 1, end, numbers.second);
+  if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
+  return numbers;
+}
+
+// Tables, columns and views that stand in a kept text. The tree holds more: a CTE is in it twice and printed once.
+void FindNamed(ViewText* text) {
+  std::map<uint32_t, std::set<ColumnId>> tables;
+  std::set<uint32_t> views;
+  for (size_t at = 0; at < text->select_sql.size();) {
+    const catalog::SqlPart part = catalog::NextPart(text->select_sql, at);
+    at += part.text.size();
+    if (part.kind != catalog::SqlPart::Kind::kQuotedName) continue;
+    const std::string name = catalog::Unquote(part.text);
+    if (name.size() < 3 || name[0] != '#') continue;
+    const auto numbers = ParseNumbers(std::string_view(name).substr(2));
+    if (!numbers) continue;
+    if (name[1] == 't') tables.try_emplace(numbers->first);
+    if (name[1] == 'c') tables[numbers->first].insert(ColumnId(numbers->second));
+    if (name[1] == 'v') views.insert(numbers->first);
+  }
+  for (const auto& [table, columns] : tables) {
+    text->tables.emplace_back(TableId(table), std::vector<ColumnId>(columns.begin(), columns.end()));
+  }
+  text->views.assign(views.begin(), views.end());
+}
 
 // Visits a whole tree in two rounds: which names it mentions, then its tables.
 class ViewWriter {
@@ -62,9 +96,7 @@ class ViewWriter {
     if (error_) return *std::move(error_);
     ViewText text;
     text.select_sql = copy->ToString();
-    for (const auto& [table, columns] : tables_)
-      text.tables.emplace_back(TableId(table), std::vector<ColumnId>(columns.begin(), columns.end()));
-    text.views.assign(views_.begin(), views_.end());
+    FindNamed(&text);
     return text;
   }
 
@@ -233,7 +265,6 @@ class ViewWriter {
       columns = ColumnsOf(*found, all);
     } else if (const auto view = snapshot_.FindView(ns, base.table_name)) {
       source = "#v" + std::to_string(view->id);
-      views_.insert(view->id);
       for (const std::string& name : view->column_names) {
         if (all || names_.contains(row::FoldName(name))) columns.push_back({.source = name, .name = name});
       }
@@ -249,13 +280,11 @@ class ViewWriter {
     for (size_t i = 0; i < columns.size(); ++i) {
       const std::string mark = "#m" + std::to_string(number) + "." + std::to_string(i);
       if (!Keeps(columns[i], mark, scope)) continue;
-      if (found != nullptr && columns[i].id.is_set()) tables_[found->id.value].insert(columns[i].id);
       if (columns[i].hidden) HideFromStars(columns[i].name, scope);
       inner->select_list.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(columns[i].source));
       inner->select_list.back()->SetAlias(marking_ ? mark : columns[i].name);
       if (marking_) names.push_back(columns[i].name);
     }
-    if (found != nullptr) tables_.try_emplace(found->id.value);
     if (inner->select_list.empty()) {  // only the number of rows counts
       inner->select_list.push_back(duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::BOOLEAN(true)));
       inner->select_list.back()->SetAlias("_");
@@ -285,7 +314,6 @@ class ViewWriter {
       if (!mentioned && (!all || column.hidden)) continue;
       columns.push_back({.source = "#c" + std::to_string(table.id.value) + "." + std::to_string(column.id.value),
                          .name = column.name,
-                         .id = column.id,
                          .hidden = column.hidden});
     }
     for (const std::string_view name : kSystemColumns) {
@@ -313,22 +341,7 @@ class ViewWriter {
   std::vector<std::string> visible_;                           // folded names of CTEs in scope
   std::set<std::string> names_;                                // folded names that are mentioned anywhere
   std::set<std::pair<std::string, std::string>> unqualified_;  // folded namespace and name of tables without an alias
-  std::map<uint32_t, std::set<ColumnId>> tables_;
-  std::set<uint32_t> views_;
 };
-
-// "12.3" → {12, 3}; "12" → {12, 0}.
-std::optional<std::pair<uint32_t, int32_t>> ParseNumbers(std::string_view text) {
-  std::pair<uint32_t, int32_t> numbers{0, 0};
-  const char* const end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, numbers.first);
-  if (first.ec != std::errc()) return std::nullopt;
-  if (first.ptr == end) return numbers;
-  if (*first.ptr != '.') return std::nullopt;
-  const auto second = std::from_chars(first.ptr + 1, end, numbers.second);
-  if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
-  return numbers;
-}
 
 std::string Quoted(const std::string& name) { return duckdb::KeywordHelper::WriteQuoted(name, '"'); }
 

@@ -23,6 +23,7 @@ class Screen {
     const ack = await this.live.next((f) => f.type === 'subscription_ack' || f.type === 'error', 'the acknowledgement');
     if (ack.type === 'error') throw new Error(ack.message);
     this.columns = ack.schema.map((c) => c.name);
+    this.types = ack.schema.map((c) => c.data_type);
   }
   apply() {
     const frames = this.live.of(this.name);
@@ -54,16 +55,23 @@ class Screen {
     const now = frame.schema.map((c) => c.name);
     const gone = now.length < before.length ? before.filter((name) => !now.includes(name)) : [];
     const kept = before.filter((name) => !gone.includes(name));
+    const types = kept.map((name) => this.types[before.indexOf(name)]);
+    const widened = (i) => i < kept.length && types[i] !== frame.schema[i].data_type;
     for (const [id, row] of this.rows) {
       const next = { _seq: row._seq };
-      now.forEach((name, i) => { next[name] = i < kept.length ? row[kept[i]] : frame.schema[i].initial_default; });
+      // A BIGINT is written as a string: 64 bits are more than a number of JavaScript holds.
+      now.forEach((name, i) => { next[name] = i >= kept.length ? frame.schema[i].initial_default : widened(i) ? String(row[kept[i]]) : row[kept[i]]; });
       this.rows.set(id, next);
     }
-    const said = frame.schema.map((c, i) => (i >= kept.length ? `+${c.name} (rows held read ${JSON.stringify(c.initial_default)})` : kept[i] === c.name ? c.name : `${kept[i]}→${c.name}`));
+    const said = frame.schema.map((c, i) => {
+      if (i >= kept.length) return `+${c.name} (rows held read ${JSON.stringify(c.initial_default)})`;
+      return `${kept[i] === c.name ? c.name : `${kept[i]}→${c.name}`}${widened(i) ? ` (${types[i]}→${c.data_type})` : ''}`;
+    });
     this.told.push(`schema_change, version ${frame.old_version} → ${frame.new_version} at seq ${frame.seq}: ${[...said, ...gone.map((name) => `−${name}`)].join(', ')}`);
     if (BigInt(frame.seq) <= this.at) throw new Error(`${this.name}: a schema change at ${frame.seq}, behind ${this.at}`);
     this.at = BigInt(frame.seq);
     this.columns = now;
+    this.types = frame.schema.map((c) => c.data_type);
     this.counts = null;
   }
   transcript() {
@@ -105,7 +113,7 @@ async function compare(screen, client) {
   const { schema, rows } = results[results.length - 1];
   const expected = rows.map((row) => JSON.stringify(row));
   const shown = () => [...screen.apply().rows.values()].sort((a, b) => a.id - b.id).map((row) => JSON.stringify(schema.map((c) => row[c.name])));
-  await until(() => JSON.stringify(shown()) === JSON.stringify(expected), `${screen.name} to hold what its SELECT answers: ${screen.rows.size} rows and ${expected.length}`);
+  await until(() => JSON.stringify(shown()) === JSON.stringify(expected), `${screen.name} to hold the ${expected.length} rows that its SELECT answers`);
   return expected.length;
 }
 
