@@ -26,7 +26,6 @@ test('a client that goes away cancels its query; the others go on', async () => 
   const root = await Client.login(server);
   const sockets = Array.from({ length: 6 }, () => sendAndLeave(server, root.token, long));
   await until(() => sockets.every((socket) => socket.bytesWritten > 0 && socket.writableLength === 0), 'the requests to leave');
-  assert.equal(await root.value('SELECT 1'), 1);
   for (const socket of sockets) socket.destroy();
   await until(async () => (await cancelled(server)) === 6, 'six cancelled statements', 20_000);
   assert.equal(await root.value('SELECT count(*) FROM range(1000)'), '1000');
