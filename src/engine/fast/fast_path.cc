@@ -42,6 +42,7 @@ struct FastPath::Pending {
   Completion completion;
   FastPlanPtr plan;
   FastWrite write;
+  int retries = 0, schema_changes = 0;
 };
 
 FastPath::FastPath(FastServices services, Metrics* metrics)
@@ -151,24 +152,42 @@ void FastPath::OnCommit(const std::shared_ptr<Pending>& pending, storage::Commit
       pending->completion(Finish(*pending->plan, *pending->statement, pending->sink, pending->write, outcome.seq));
       return;
     case storage::CommitOutcome::Kind::kFailed:
-      if (outcome.error.code == ErrorCode::kRateLimited)
+      if (outcome.error.code == ErrorCode::kRateLimited && pending->retries == 0)
         break;  // the queue is full: a thread that may wait for room takes it
       pending->completion(std::move(outcome.error));
       return;
-    case storage::CommitOutcome::Kind::kMoved:
-    case storage::CommitOutcome::Kind::kSchema: break;
+    case storage::CommitOutcome::Kind::kSchema: ++pending->schema_changes; break;
+    case storage::CommitOutcome::Kind::kMoved: break;
   }
   // Observing again may read files, and waiting is for workers: not on the commit thread or a connection's.
-  const bool schema_changed = outcome.kind == storage::CommitOutcome::Kind::kSchema;
-  const bool posted = retries_.Post(Task([this, pending, schema_changed] {
-    auto result = RunWrite(*pending->statement, *pending->context, pending->sink, schema_changed);
-    pending->completion(
-        result ? *std::move(result)
-               : Result<StatementResult>(Error{ErrorCode::kSchemaChanged,
-                                               "the table was changed while the statement ran", "Send it again."}));
-  }));
-  if (!posted)
+  if (!retries_.Post(Task([this, pending] { Retry(pending); })))
     pending->completion(Error{ErrorCode::kRateLimited, "too many statements wait to be run again", "Send it again."});
+}
+
+// One attempt. It does not wait for its commit: an ALTER sends back all writes that were on their way, and they belong
+// into one round again.
+void FastPath::Retry(const std::shared_ptr<Pending>& pending) {
+  const Error schema_changed{ErrorCode::kSchemaChanged, "the table was changed while the statement ran",
+                             "Send it again."};
+  if (pending->schema_changes > kMaxSchemaChanges) return pending->completion(schema_changed);
+  if (++pending->retries > kMaxAttempts) {
+    return pending->completion(
+        Error{ErrorCode::kWriteConflict, "other writers kept changing the rows of this statement", "Send it again."});
+  }
+  const storage::ReadViewPtr view = services_.database->View();
+  pending->plan = PlanFor(*pending->statement, *pending->context, *view);
+  if (pending->plan == nullptr) return pending->completion(schema_changed);
+  pending->write = {};
+  auto step =
+      FastPrepare(services_, *pending->plan, view, *pending->context, OptionsFor(pending->sink, true), &pending->write);
+  if (!step.ok()) return pending->completion(std::move(step).error());
+  if (*step != FastStep::kReady) return pending->completion(schema_changed);
+  if (pending->write.request.writes.empty())
+    return pending->completion(Finish(*pending->plan, *pending->statement, pending->sink, pending->write, Seq()));
+  storage::CommitRequest request = std::move(pending->write.request);
+  services_.database->commits().Submit(std::move(request), true, [this, pending](storage::CommitOutcome outcome) {
+    OnCommit(pending, std::move(outcome));
+  });
 }
 
 std::optional<Result<StatementResult>> FastPath::RunWrite(const Statement& statement, const ExecuteContext& context,

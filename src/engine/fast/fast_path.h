@@ -18,7 +18,8 @@ namespace kalamdb::engine {
 
 class FastPath {
  public:
-  static constexpr int kMaxAttempts = 64;  // of one statement whose rows keep moving, then kWriteConflict
+  static constexpr int kMaxAttempts = 64;      // of one statement whose rows keep moving, then kWriteConflict
+  static constexpr int kMaxSchemaChanges = 2;  // that it meets, then kSchemaChanged
 
   FastPath(FastServices services, Metrics* metrics);
   ~FastPath();
@@ -45,6 +46,7 @@ class FastPath {
                                  const FastWrite& write, Seq seq) const;
   Result<StatementResult> FinishSelect(const FastPlan& plan, RowSink* sink, const FastRows& rows) const;
   void OnCommit(const std::shared_ptr<Pending>& pending, storage::CommitOutcome outcome);
+  void Retry(const std::shared_ptr<Pending>& pending);
   // `schema_changed`: it has lost against an ALTER once.
   std::optional<Result<StatementResult>> RunWrite(const Statement& statement, const ExecuteContext& context,
                                                   RowSink* sink, bool schema_changed);
