@@ -2,6 +2,7 @@
 """Benchmarks of a release build beside raw loops, PostgreSQL and Redis: interleaved rounds, medians, a table and JSON.
 
 Usage: bench/run.py [B0 B1 B2 B4 B5 B11 …] [--rounds N] [--seconds N] [--keys N] [--no-peers] [--many-files]
+                    [--no-instructions]
 Every scenario checks its content; a failed check voids the figure and ends the run with 1.
 """
 import argparse
@@ -339,6 +340,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--no-instructions", action="store_true", help="B11 without the scans under callgrind, which take minutes")
     parser.add_argument("--many-files", action="store_true", help="B11 also over 10,000 files, which take minutes to make")
     parser.add_argument("--peer", action="store_true", help="peers are measured anyway where they are installed")
     options = parser.parse_args()
@@ -352,7 +354,7 @@ def main():
             if name not in plan:
                 sys.exit(f"there is no scenario {name}; there are {' '.join(plan)}")
             figures, lines = run_scenario(name, plan[name], options.rounds, options.seconds)
-            if name == "B11" and figures is not None:
+            if name == "B11" and figures is not None and not options.no_instructions:
                 if shutil.which("valgrind"):
                     scans, wrong = count_scans(programs, min(options.rounds, 3))
                     figures, lines = (None, [wrong]) if scans is None else (figures, lines + print_scans(scans))
