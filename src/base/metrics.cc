@@ -5,15 +5,15 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 #include <algorithm>
-#include <sstream>
 #include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
+#include "base/metrics_text.h"
 #include "base/mutex.h"
+#include "base/table_metrics.h"
 
 namespace kalamdb {
 
@@ -40,6 +40,17 @@ double Gauge::value() const { return gauge_ == nullptr ? 0 : gauge_->Value(); }
 
 void Histogram::Observe(double value) const {
   if (histogram_ != nullptr) histogram_->Observe(value);
+}
+void Histogram::AddAll(const Histogram& other) const {
+  if (histogram_ == nullptr || other.histogram_ == nullptr) return;
+  const prometheus::ClientMetric::Histogram counted = other.histogram_->Collect().histogram;
+  std::vector<double> increments;
+  uint64_t below = 0;
+  for (const auto& bucket : counted.bucket) {
+    increments.push_back(static_cast<double>(bucket.cumulative_count - below));
+    below = bucket.cumulative_count;
+  }
+  histogram_->ObserveMultiple(increments, counted.sample_sum);
 }
 uint64_t Histogram::count() const { return histogram_ == nullptr ? 0 : histogram_->Collect().histogram.sample_count; }
 
@@ -91,7 +102,7 @@ struct Metrics::State {
   uint64_t next_collector GUARDED_BY(collect_mutex) = 0;
 };
 
-Metrics::Metrics() : state_(std::make_unique<State>()) {}
+Metrics::Metrics() : state_(std::make_unique<State>()), tables_(std::make_unique<TableMetrics>(this)) {}
 Metrics::~Metrics() = default;
 
 Counter Metrics::AddCounter(const std::string& name, const std::string& help, const MetricLabels& labels) {
@@ -140,6 +151,7 @@ std::string Metrics::Serialize() {
     MutexLock lock(state_->collect_mutex);
     for (auto& [id, fill] : state_->collectors) fill();
   }
+  tables_->Settle();
   std::vector<prometheus::MetricFamily> families;
   {
     MutexLock lock(state_->mutex);
@@ -147,9 +159,7 @@ std::string Metrics::Serialize() {
   }
   std::erase_if(families, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
   std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, families);
-  return std::move(out).str();
+  return MetricsText(families);
 }
 
 }  // namespace kalamdb

@@ -22,6 +22,8 @@ class Histogram;
 
 namespace kalamdb {
 
+class TableMetrics;
+
 using MetricLabels = std::map<std::string, std::string>;
 
 class Counter {
@@ -56,6 +58,7 @@ class Histogram {
  public:
   Histogram() = default;
   void Observe(double value) const;
+  void AddAll(const Histogram& other) const;  // what the other one has counted; of the same buckets
   uint64_t count() const;
 
  private:
@@ -92,6 +95,9 @@ class Metrics {
   class Collector;
   [[nodiscard]] std::unique_ptr<Collector> OnCollect(std::function<void()> fill);
 
+  // Metrics labelled by table (base/table_metrics.h).
+  TableMetrics& tables() { return *tables_; }
+
   // The whole registry as Prometheus text exposition 0.0.4, families sorted by name.
   std::string Serialize();
 
@@ -99,6 +105,7 @@ class Metrics {
   friend class Collector;
   struct State;
   std::unique_ptr<State> state_;
+  std::unique_ptr<TableMetrics> tables_;
 };
 
 class Metrics::Collector {

@@ -1,21 +1,23 @@
-// Series are found by a composed key, made at their first observation.
+// The families and their variants: type and outcome.
 #include "service/query_metrics.h"
 
-#include <mutex>
-#include <utility>
+#include <array>
+#include <string>
 
 namespace kalamdb::service {
 namespace {
 
-constexpr std::string_view kOther = "other";
+using engine::QueryType;
 
-std::string_view OutcomeName(QueryMetrics::Outcome outcome) {
-  switch (outcome) {
-    case QueryMetrics::Outcome::kOk: return "ok";
-    case QueryMetrics::Outcome::kError: return "error";
-    case QueryMetrics::Outcome::kCancelled: return "cancelled";
-  }
-  return "error";
+constexpr std::array kTypes = {QueryType::kSelect,        QueryType::kInsert,      QueryType::kUpdate,
+                               QueryType::kDelete,        QueryType::kCreateTable, QueryType::kAlterTable,
+                               QueryType::kDescribeTable, QueryType::kOther};
+constexpr std::array<std::string_view, 3> kOutcomes = {"ok", "error", "cancelled"};
+
+size_t VariantOf(QueryType type, QueryMetrics::Outcome outcome) {
+  size_t place = 0;
+  while (place + 1 < kTypes.size() && kTypes[place] != type) ++place;
+  return place * kOutcomes.size() + static_cast<size_t>(outcome);
 }
 
 }  // namespace
@@ -34,57 +36,29 @@ std::string_view QueryTypeName(engine::QueryType type) {
   return "other";
 }
 
-void QueryMetrics::Observe(std::string_view namespace_name, std::string_view table_name, engine::QueryType type,
-                           Outcome outcome, double seconds) {
-  std::string key;
-  key.reserve(namespace_name.size() + table_name.size() + 4);
-  key += static_cast<char>('0' + static_cast<int>(type));
-  key += static_cast<char>('0' + static_cast<int>(outcome));
-  key += namespace_name;
-  key += '\0';
-  key += table_name;
-  {
-    std::shared_lock lock(mutex_);
-    auto found = series_.find(key);
-    if (found != series_.end()) {
-      found->second.Observe(seconds);
-      return;
+QueryMetrics::QueryMetrics(Metrics* metrics) : tables_(&metrics->tables()) {
+  TableMetrics::Family latency{.name = "kalamdb_query_latency_seconds",
+                               .help = "Time from the start of a statement to its result.",
+                               .buckets = LatencyBuckets()};
+  for (QueryType type : kTypes) {
+    for (std::string_view outcome : kOutcomes) {
+      latency.variants.push_back({{"query_type", std::string(QueryTypeName(type))}, {"outcome", std::string(outcome)}});
     }
   }
-  Add(std::move(key), namespace_name, table_name, type, outcome).Observe(seconds);
+  latency_ = tables_->AddFamily(std::move(latency));
+  schema_changes_ = tables_->AddFamily({.name = "kalamdb_schema_changes_total",
+                                        .help = "Schema versions made by ALTER TABLE and COMMENT.",
+                                        .buckets = {},
+                                        .variants = {{}}});
 }
 
-bool QueryMetrics::HasName(std::string table_key) {
-  auto named = named_.find(table_key);
-  if (named != named_.end()) return named->second;
-  if (named_.size() >= kMaxNamedTables) return false;
-  named_.emplace(std::move(table_key), true);
-  return true;
+void QueryMetrics::Observe(std::string_view namespace_name, std::string_view table_name, QueryType type,
+                           Outcome outcome, double seconds) {
+  tables_->Observe(latency_, VariantOf(type, outcome), namespace_name, table_name, seconds);
 }
 
 void QueryMetrics::SchemaChanged(std::string_view namespace_name, std::string_view table_name) {
-  std::unique_lock lock(mutex_);
-  const bool has_name = HasName(std::string(namespace_name) + '\0' + std::string(table_name));
-  metrics_
-      ->AddCounter("kalamdb_schema_changes_total", "Schema versions made by ALTER TABLE and COMMENT.",
-                   {{"namespace", std::string(has_name ? namespace_name : kOther)},
-                    {"table_name", std::string(has_name ? table_name : kOther)}})
-      .Add();
-}
-
-Histogram QueryMetrics::Add(std::string key, std::string_view namespace_name, std::string_view table_name,
-                            engine::QueryType type, Outcome outcome) {
-  std::unique_lock lock(mutex_);
-  const bool has_name = table_name.empty() || HasName(key.substr(2));
-  Histogram histogram = metrics_->AddHistogram("kalamdb_query_latency_seconds",
-                                               "Time from the start of a statement to its result.", LatencyBuckets(),
-                                               {{"namespace", std::string(has_name ? namespace_name : kOther)},
-                                                {"table_name", std::string(has_name ? table_name : kOther)},
-                                                {"query_type", std::string(QueryTypeName(type))},
-                                                {"outcome", std::string(OutcomeName(outcome))}});
-  // Tables without a name of their own are not remembered: there may be any number of them.
-  if (has_name) series_.emplace(std::move(key), histogram);
-  return histogram;
+  tables_->Observe(schema_changes_, 0, namespace_name, table_name);
 }
 
 }  // namespace kalamdb::service

@@ -1,25 +1,22 @@
-// kalamdb_query_latency_seconds: one observation a statement, under the first table it names;
-// kalamdb_schema_changes_total.
+// Metrics by statement: kalamdb_query_latency_seconds and
+// kalamdb_schema_changes_total, by table.
 //
-// The first kMaxNamedTables tables seen have series of their own, later ones share `other`. Thread-safe.
+// Which tables have series of their own: base/table_metrics.h. Thread-safe.
 #pragma once
 
-#include <map>
-#include <shared_mutex>
-#include <string>
 #include <string_view>
 
 #include "base/metrics.h"
+#include "base/table_metrics.h"
 #include "engine/result.h"
 
 namespace kalamdb::service {
 
 class QueryMetrics {
  public:
-  static constexpr size_t kMaxNamedTables = 100;
   enum class Outcome : uint8_t { kOk, kError, kCancelled };
 
-  explicit QueryMetrics(Metrics* metrics) : metrics_(metrics) {}
+  explicit QueryMetrics(Metrics* metrics);
   // Names are empty where the statement names no table that exists.
   void Observe(std::string_view namespace_name, std::string_view table_name, engine::QueryType type, Outcome outcome,
                double seconds);
@@ -28,14 +25,8 @@ class QueryMetrics {
   void SchemaChanged(std::string_view namespace_name, std::string_view table_name);
 
  private:
-  bool HasName(std::string table_key);  // REQUIRES: mutex_ held alone
-  Histogram Add(std::string key, std::string_view namespace_name, std::string_view table_name, engine::QueryType type,
-                Outcome outcome);
-
-  Metrics* const metrics_;
-  std::shared_mutex mutex_;
-  std::map<std::string, Histogram, std::less<>> series_;  // GUARDED_BY(mutex_)
-  std::map<std::string, bool, std::less<>> named_;        // GUARDED_BY(mutex_): namespace '\0' table → has a name
+  TableMetrics* const tables_;
+  TableMetrics::FamilyId latency_ = 0, schema_changes_ = 0;
 };
 
 std::string_view QueryTypeName(engine::QueryType type);  // "select" …

@@ -68,6 +68,90 @@ test('only loopback or an admin may scrape, and a request without identity is no
   assert.equal(sum((await scrape()).values, 'kalamdb_query_latency_seconds_count'), before);
 });
 
+// What `promtool check metrics` looks at: the grammar of the text, and the conventions of names.
+function lint(text) {
+  const problems = [];
+  const families = new Map();
+  const seen = new Set();
+  let current = null;
+  if (!text.endsWith('\n')) problems.push('the last line does not end');
+  for (const line of text.split('\n').slice(0, -1)) {
+    const comment = /^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.*)$/.exec(line);
+    if (comment) {
+      const [, what, name, rest] = comment;
+      if (what === 'HELP') {
+        if (families.has(name)) problems.push(`${name} comes twice`);
+        if (!rest.trim()) problems.push(`${name} has no help`);
+        current = { name, samples: 0, buckets: new Map() };
+        families.set(name, current);
+      } else {
+        if (current?.name !== name) problems.push(`TYPE of ${name} without its HELP`);
+        if (!['counter', 'gauge', 'histogram'].includes(rest)) problems.push(`${name} is a ${rest}`);
+        current.type = rest;
+      }
+      continue;
+    }
+    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)$/.exec(line);
+    if (!sample) { problems.push(`no sample: ${line}`); continue; }
+    const [, name, labels = '', value] = sample;
+    const base = current?.type === 'histogram' ? name.replace(/_(bucket|sum|count)$/, '') : name;
+    if (base !== current?.name) problems.push(`${name} stands among ${current?.name}`);
+    if (!/^(NaN|[+-]?Inf|[+-]?\d+(\.\d+)?(e[+-]?\d+)?)$/.test(value)) problems.push(`${name} is ${value}`);
+    if (seen.has(name + labels)) problems.push(`${line} comes twice`);
+    seen.add(name + labels);
+    current.samples++;
+    if (current.type === 'counter' && !(Number(value) >= 0)) problems.push(`${line}: a counter below zero`);
+    const bound = /(?:^|,)le="([^"]*)"/.exec(labels);
+    if (bound && !name.endsWith('_bucket')) problems.push(`${line}: le`);
+    if (current.type !== 'histogram') continue;
+    const series = labels.replace(/,?le="[^"]*"/, '');
+    const state = current.buckets.get(series) ?? { bound: -Infinity, count: 0 };
+    if (name.endsWith('_bucket')) {
+      const next = bound[1] === '+Inf' ? Infinity : Number(bound[1]);
+      if (!(next > state.bound)) problems.push(`${line}: buckets do not ascend`);
+      if (Number(value) < state.count) problems.push(`${line}: counts fall`);
+      Object.assign(state, { bound: next, count: Number(value) });
+    } else if (name.endsWith('_count') && (state.bound !== Infinity || state.count !== Number(value))) {
+      problems.push(`${line}: not what the last bucket says`);
+    }
+    current.buckets.set(series, state);
+  }
+  for (const { name, type, samples } of families.values()) {
+    if (!samples) problems.push(`${name} has no samples`);
+    if ((type === 'counter') !== name.endsWith('_total')) problems.push(`${name} is a ${type}: only counters end in _total, and all do`);
+    if (/_(count|sum|bucket)$/.test(name)) problems.push(`${name}: suffix of a histogram`);
+    if (/(^|_)(counter|gauge|histogram)(_|$)/.test(name)) problems.push(`${name}: its type in its name`);
+    if (/_(ms|us|ns|milliseconds|microseconds|nanoseconds|minutes|hours|kb|mb|kilobytes|megabytes)(_|$)/.test(name)) problems.push(`${name}: not a base unit`);
+    if (/[A-Z:]/.test(name)) problems.push(`${name}: not snake_case`);
+  }
+  return problems;
+}
+
+test('the text is clean by the rules of promtool check metrics', async () => {
+  assert.deepEqual(lint((await scrape()).text), []);
+  assert.ok(lint('# HELP a A.\n# TYPE a counter\na 1\n').length === 1, 'the check itself finds something');
+});
+
+test('the busiest hundred tables have names; one that loses its name adds to other, and sums never shrink', async () => {
+  await root.ok('CREATE NAMESPACE busy');
+  await root.ok(Array.from({ length: 110 }, (_, i) => `CREATE TABLE busy.t${i} (id INT PRIMARY KEY)`).join(';'));
+  const count = 'kalamdb_query_latency_seconds_count';
+  const first = (await scrape()).values;
+  assert.equal(sum(first, count, { table_name: 't109' }), 0, 'the last ones came when all names were given');
+  const creates = sum(first, count, { query_type: 'create_table' });
+  assert.ok(creates >= 110, `${creates} in all, whoever has a name`);
+  for (let i = 0; i < 30; i++) await root.ok('SELECT * FROM busy.t109 WHERE id = 1');
+  const second = (await scrape()).values;
+  assert.ok(sum(second, count) >= sum(first, count) + 30, 'nothing is lost when names change hands');
+  assert.equal(sum(second, count, { query_type: 'create_table' }), creates);
+  await root.ok('SELECT * FROM busy.t109 WHERE id = 1');
+  const third = (await scrape()).values;
+  assert.ok(sum(third, count, { table_name: 't109', query_type: 'select' }) >= 1, 'it has a name now');
+  const names = new Set([...third.keys()].map((key) => /table_name="([^"]*)"/.exec(key)?.[1]).filter((name) => name && name !== 'other'));
+  assert.ok(names.size <= 100, `${names.size} names`);
+  assert.deepEqual(lint((await scrape()).text), []);
+});
+
 test('system tables say what they are documented to say', async () => {
   const columns = async (name) => (await root.ok(`SELECT * FROM system.${name} LIMIT 0`))[0].schema.map((c) => c.name).join(', ');
   assert.equal(await columns('users'), 'user_id, role, email, auth_type, failed_login_attempts, locked_until, last_login_at, created_at, updated_at');
