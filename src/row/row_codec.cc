@@ -1,13 +1,15 @@
 // Encodes, checks and reads rows.
 #include "row/row_codec.h"
 
+#include <algorithm>
+
 #include "row/value_bytes.h"
 
 namespace kalamdb::row {
 namespace {
 
 constexpr size_t kFlagsAt = 1;
-constexpr size_t kReservedAt = 2;
+constexpr size_t kBehindAt = 2;
 constexpr size_t kVersionAt = 4;
 constexpr size_t kSeqAt = 8;
 constexpr size_t kUpdatedAt = 16;
@@ -20,7 +22,7 @@ Error DamagedRow(std::string_view what) {
 Status CheckHeader(const RowLayout& layout, std::string_view row) {
   if (static_cast<uint8_t>(row[0]) != kRowFormat) return DamagedRow("unknown format");
   const auto flags = static_cast<uint8_t>(row[kFlagsAt]);
-  if ((flags & ~kRowFlagDeleted) != 0 || LoadLittle<uint16_t>(row.data() + kReservedAt) != 0)
+  if ((flags & ~kRowFlagDeleted) != 0 || LoadLittle<uint16_t>(row.data() + kBehindAt) >= RowVersion(row).value)
     return DamagedRow("unknown flags");
   if (RowVersion(row) != layout.version()) {
     return DamagedRow("schema version " + std::to_string(RowVersion(row).value) + " in place of " +
@@ -62,6 +64,12 @@ RowLayout::RowLayout(const Schema& schema) : version_(schema.version()), slots_(
 void StampRow(char* row, Seq seq, Micros updated) {
   StoreLittle(row + kSeqAt, seq.value);
   StoreLittle(row + kUpdatedAt, updated);
+}
+
+void SetRowWrittenVersion(std::string* row, SchemaVersion written) {
+  const uint32_t version = RowVersion(*row).value;
+  KALAM_CHECK(written <= SchemaVersion(version));
+  StoreLittle(row->data() + kBehindAt, static_cast<uint16_t>(std::min<uint32_t>(version - written.value, UINT16_MAX)));
 }
 
 void SetRowDeleted(std::string* row, bool deleted) {

@@ -1,7 +1,7 @@
 // Bytes of a hot row: a header the committer completes, then the columns of one schema version, readable without a
 // scan.
 //
-//   header (24 bytes, little-endian): format 0x01 (1) | flags (1) | reserved 0 (2) | schema version (4) | _seq (8) |
+//   header (24 bytes, little-endian): format 0x01 (1) | flags (1) | behind (2) | schema version (4) | _seq (8) |
 //   _updated (8) body: null bits, ceil(n/8) bytes; bit i%8 of byte i/8 set: column i is NULL
 //         fixed slots in ordinal order: BOOLEAN 1, SMALLINT 2, INT/FLOAT/DATE 4, BIGINT/DOUBLE/TIME/TIMESTAMP(TZ) 8,
 //         DECIMAL 16 (little-endian), UUID 16 (big-endian), TEXT/BYTES/JSON/EMBEDDING 4: where its bytes end within the
@@ -69,10 +69,17 @@ class RowLayout {
 // Header fields. REQUIRES of all: row.size() >= kRowHeaderBytes.
 inline bool RowIsDeleted(std::string_view row) { return (static_cast<uint8_t>(row[1]) & kRowFlagDeleted) != 0; }
 inline SchemaVersion RowVersion(std::string_view row) { return SchemaVersion(LoadLittle<uint32_t>(row.data() + 4)); }
+// The version the row was written under: `behind` versions before the one its bytes have. They differ where a flush or
+// a compaction brought the row up to the version of its file.
+inline SchemaVersion RowWrittenVersion(std::string_view row) {
+  return SchemaVersion(RowVersion(row).value - LoadLittle<uint16_t>(row.data() + 2));
+}
 inline Seq RowSeq(std::string_view row) { return Seq(LoadLittle<uint64_t>(row.data() + 8)); }
 inline Micros RowUpdated(std::string_view row) { return LoadLittle<Micros>(row.data() + 16); }
 void StampRow(char* row, Seq seq, Micros updated);  // writes _seq and _updated in place
 void SetRowDeleted(std::string* row, bool deleted);
+// REQUIRES: not newer than the row's version. More than 65,535 versions behind count as so many.
+void SetRowWrittenVersion(std::string* row, SchemaVersion written);
 
 // Checks what reading relies on: format, version, length, ends within bounds and in order, an embedding's length. A
 // BOOLEAN's byte is not looked at: whoever reads it without RowValue compares it with 0. Errors: kStorageUnavailable.

@@ -189,6 +189,23 @@ TEST(RowCodec, RefusesOtherVersionsFormatsAndFlags) {
   }
 }
 
+TEST(RowCodec, ARowRemembersTheVersionItWasWrittenUnder) {
+  std::vector<Column> columns(1);
+  columns[0] = {.id = ColumnId(1), .name = "c0", .type = *ParseType("INT")};
+  const Schema schema(SchemaVersion(70'000), std::move(columns));
+  const RowLayout layout(schema);
+  std::string row = EncodeRow(schema, layout, {Value::Int(1)});
+  EXPECT_EQ(RowWrittenVersion(row), SchemaVersion(70'000));
+  for (const uint32_t written : {70'000u, 69'999u, 60'000u, 4'465u}) {
+    SetRowWrittenVersion(&row, SchemaVersion(written));
+    EXPECT_EQ(RowWrittenVersion(row), SchemaVersion(written));
+    EXPECT_TRUE(CheckRow(layout, row).ok());
+  }
+  SetRowWrittenVersion(&row, SchemaVersion(1));
+  EXPECT_EQ(RowWrittenVersion(row), SchemaVersion(70'000 - 65'535)) << "as far as it counts";
+  EXPECT_EQ(RowVersion(row), SchemaVersion(70'000));
+}
+
 TEST(RowCodec, LayoutsKnowTheVariableColumns) {
   const Schema schema = SchemaOf({"INT", "TEXT", "BOOLEAN", "BYTES"});
   const RowLayout layout(schema);

@@ -1,9 +1,9 @@
 // What storage asks of the format of cold files. The engine implements it with Parquet; storage knows no Parquet.
 //
 // A file holds the columns of one schema version (field id = column id), then `_user` BIGINT (internal id; per-user
-// tables only), `_seq` BIGINT, `_updated` TIMESTAMP (both absent in bulk files) and `_deleted` BOOLEAN, under the
-// reserved field ids below, with key-value metadata: table id, schema version, min and max seq. Thread-safe; a writer
-// is one thread's.
+// tables only), `_seq` BIGINT, `_updated` TIMESTAMP (both absent in bulk files), `_deleted` BOOLEAN and `_version` INT
+// (absent in bulk files, and of a table that has had one version only), under the reserved field ids below, with
+// key-value metadata: table id, schema version, min and max seq. Thread-safe; a writer is one thread's.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,7 @@ inline constexpr int32_t kFieldIdUser = 0x7ff00001;
 inline constexpr int32_t kFieldIdSeq = 0x7ff00002;
 inline constexpr int32_t kFieldIdUpdated = 0x7ff00003;
 inline constexpr int32_t kFieldIdDeleted = 0x7ff00004;
+inline constexpr int32_t kFieldIdVersion = 0x7ff00005;
 
 struct ColdFileOptions {
   std::string path;  // absolute; ends in .tmp, the caller renames

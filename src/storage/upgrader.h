@@ -16,8 +16,8 @@ class Upgrader {
  public:
   explicit Upgrader(const catalog::Table& table) : table_(table), layout_(*table.schema()) {}
 
-  // `row` itself, or `*scratch` with the same stamps and flags. Errors: kStorageUnavailable, kTypeMismatch
-  // (row/projection.h).
+  // `row` itself, or `*scratch` with the same stamps, flags and version it was written under. Errors:
+  // kStorageUnavailable, kTypeMismatch (row/projection.h).
   Result<std::string_view> Upgrade(std::string_view row, std::string* scratch) {
     SchemaVersion version = row::RowVersion(row);
     if (version == table_.version()) return row;
@@ -29,6 +29,7 @@ class Upgrader {
     *scratch = row::EncodeRow(*table_.schema(), layout_, values);
     row::StampRow(scratch->data(), row::RowSeq(row), row::RowUpdated(row));
     row::SetRowDeleted(scratch, row::RowIsDeleted(row));
+    row::SetRowWrittenVersion(scratch, row::RowWrittenVersion(row));
     return std::string_view(*scratch);
   }
 

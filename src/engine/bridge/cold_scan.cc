@@ -133,8 +133,8 @@ Result<Source> SegmentScan::SourceOf(const ScanColumn& column) {
         return Source{Source::From::kConstant, 0, false, duckdb::Value::BOOLEAN(false)};
       return SystemSource(storage::kFieldIdDeleted, duckdb::Value::BOOLEAN(false), column.type);
     case Kind::kVersion:
-      return Source{Source::From::kConstant, 0, false,
-                    duckdb::Value::INTEGER(static_cast<int32_t>(record.schema_version.value))};
+      return SystemSource(storage::kFieldIdVersion,
+                          duckdb::Value::INTEGER(static_cast<int32_t>(record.schema_version.value)), column.type);
     case Kind::kUserId: return Source{Source::From::kConstant, 0, false, OwnerValue(shared_)};
     case Kind::kPlace: return Source{Source::From::kPlace, 0, false, duckdb::Value()};
     case Kind::kOld: return Source{Source::From::kOld, 0, false, duckdb::Value()};

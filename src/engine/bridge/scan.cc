@@ -272,7 +272,7 @@ void DecodeInto(ScanShared& shared, HotMorsel& morsel, const ScanColumn& column,
     }
     case Kind::kVersion: {
       auto* data = duckdb::FlatVector::GetData<int32_t>(out);
-      for (size_t i = 0; i < rows.size(); ++i) data[i] = static_cast<int32_t>(row::RowVersion(rows[i]).value);
+      for (size_t i = 0; i < rows.size(); ++i) data[i] = static_cast<int32_t>(row::RowWrittenVersion(rows[i]).value);
       return;
     }
     case Kind::kUserId: return FillConstant(OwnerValue(shared), out);

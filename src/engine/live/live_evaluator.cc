@@ -181,7 +181,7 @@ class Evaluator final : public LiveEvaluator {
     switch (column) {
       case SystemColumn::kSeq: return row::AppendJsonBigInt(static_cast<int64_t>(row::RowSeq(row).value), json);
       case SystemColumn::kUpdated: return row::AppendJsonInt(row::RowUpdated(row), json);
-      case SystemColumn::kVersion: return row::AppendJsonInt(row::RowVersion(row).value, json);
+      case SystemColumn::kVersion: return row::AppendJsonInt(row::RowWrittenVersion(row).value, json);
       case SystemColumn::kUserId: break;
     }
     if (bound_->query->owner_name.empty()) {

@@ -63,7 +63,8 @@ Status LiveProgramRunner::Fill(const LiveInput& input, std::span<const OpenRow> 
     out.Reference(owner_name_.empty() ? duckdb::Value(duckdb::LogicalType::VARCHAR) : duckdb::Value(owner_name_));
   } else if (*input.system == SystemColumn::kVersion) {
     auto* data = duckdb::FlatVector::GetData<int32_t>(out);
-    for (size_t i = 0; i < rows.size(); ++i) data[i] = static_cast<int32_t>(row::RowVersion(rows[i].bytes).value);
+    for (size_t i = 0; i < rows.size(); ++i)
+      data[i] = static_cast<int32_t>(row::RowWrittenVersion(rows[i].bytes).value);
   } else {
     auto* data = duckdb::FlatVector::GetData<int64_t>(out);
     const bool seq = *input.system == SystemColumn::kSeq;

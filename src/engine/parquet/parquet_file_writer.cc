@@ -34,6 +34,7 @@ class ParquetFileWriter final : public storage::ColdFileWriter {
         options_(options),
         projection_(options.schema, options.schema),
         group_rows_(HasServerKeys(*options.schema) ? kGroupRowsServerKeys : kGroupRowsClientKeys),
+        has_versions_(!options.bulk && options.schema->version() > SchemaVersion(1)),
         nulls_(options.schema->size(), 0) {}
 
   ~ParquetFileWriter() override {
@@ -55,6 +56,7 @@ class ParquetFileWriter final : public storage::ColdFileWriter {
   const storage::ColdFileOptions options_;
   const row::Projection projection_;  // identity: reads rows of the file's version
   const size_t group_rows_;
+  const bool has_versions_;  // rows may have been written under an older version than the file's
   std::vector<uint64_t> nulls_;
   duckdb::vector<duckdb::LogicalType> types_;
   duckdb::vector<duckdb::string> names_;
@@ -94,6 +96,7 @@ Status ParquetFileWriter::Open() {
     AddColumn("_updated", duckdb::LogicalType::TIMESTAMP, storage::kFieldIdUpdated);
   }
   AddColumn("_deleted", duckdb::LogicalType::BOOLEAN, storage::kFieldIdDeleted);
+  if (has_versions_) AddColumn("_version", duckdb::LogicalType::INTEGER, storage::kFieldIdVersion);
   const duckdb::vector<std::pair<duckdb::string, duckdb::string>> metadata = {
       {"kalamdb.table_id", std::to_string(options_.table->id.value)},
       {"kalamdb.schema_version", std::to_string(options_.schema->version().value)}};
@@ -149,8 +152,13 @@ Status ParquetFileWriter::FlushVector() {
         times[i] = row::RowUpdated(rows[i]);
       }
     }
-    auto* deleted = duckdb::FlatVector::GetData<bool>(chunk_.data[column]);
+    auto* deleted = duckdb::FlatVector::GetData<bool>(chunk_.data[column++]);
     for (size_t i = 0; i < rows.size(); ++i) deleted[i] = row::RowIsDeleted(rows[i]);
+    if (has_versions_) {
+      auto* versions = duckdb::FlatVector::GetData<int32_t>(chunk_.data[column]);
+      for (size_t i = 0; i < rows.size(); ++i)
+        versions[i] = static_cast<int32_t>(row::RowWrittenVersion(rows[i]).value);
+    }
     chunk_.SetCardinality(rows.size());
     group_->Append(chunk_);
     group_bytes_ += bytes_.size();

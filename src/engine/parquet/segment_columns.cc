@@ -55,6 +55,7 @@ Result<SegmentColumns> SegmentColumns::Make(duckdb::ParquetReader& reader, row::
   columns.seq_ = add(storage::kFieldIdSeq);
   columns.updated_ = add(storage::kFieldIdUpdated);
   columns.deleted_ = add(storage::kFieldIdDeleted);
+  columns.version_ = add(storage::kFieldIdVersion);
   columns.constant_seq_ = static_cast<int64_t>(segment.min_seq.value);
   columns.constant_updated_ = segment.min_updated;
   return columns;
@@ -82,6 +83,7 @@ void SegmentColumns::Load(duckdb::ClientContext& context, duckdb::DataChunk& chu
   load(seq_, &seq_data_);
   load(updated_, &updated_data_);
   load(deleted_, &deleted_data_);
+  load(version_, &version_data_);
 }
 
 int64_t SegmentColumns::IntegerAt(const std::optional<duckdb::UnifiedVectorFormat>& column, size_t index,
@@ -95,6 +97,13 @@ void SegmentColumns::EncodeRow(size_t index, std::string* out) const {
   encoder_.EncodeRow(index, out);
   const auto seq = static_cast<uint64_t>(IntegerAt(seq_data_, index, constant_seq_));
   row::StampRow(out->data(), Seq(seq), IntegerAt(updated_data_, index, constant_updated_));
+  if (version_data_) {
+    const size_t at = version_data_->sel->get_index(index);
+    const int32_t written = duckdb::UnifiedVectorFormat::GetData<int32_t>(*version_data_)[at];
+    const auto file_version = static_cast<int32_t>(encoder_.schema().version().value);
+    if (written > 0 && written < file_version)
+      row::SetRowWrittenVersion(out, SchemaVersion(static_cast<uint32_t>(written)));
+  }
   if (!deleted_data_) return;
   const size_t at = deleted_data_->sel->get_index(index);
   if (deleted_data_->validity.RowIsValid(at) && duckdb::UnifiedVectorFormat::GetData<bool>(*deleted_data_)[at])

@@ -45,10 +45,10 @@ class SegmentColumns {
   int64_t IntegerAt(const std::optional<duckdb::UnifiedVectorFormat>& column, size_t index, int64_t otherwise) const;
 
   RowEncoder encoder_;
-  std::vector<size_t> places_;                            // of the schema's columns in the chunk
-  std::vector<std::unique_ptr<duckdb::Vector>> cast_;     // for columns of another type in the file
-  std::optional<size_t> user_, seq_, updated_, deleted_;  // places in the chunk
-  std::optional<duckdb::UnifiedVectorFormat> user_data_, seq_data_, updated_data_, deleted_data_;
+  std::vector<size_t> places_;                                      // of the schema's columns in the chunk
+  std::vector<std::unique_ptr<duckdb::Vector>> cast_;               // for columns of another type in the file
+  std::optional<size_t> user_, seq_, updated_, deleted_, version_;  // places in the chunk
+  std::optional<duckdb::UnifiedVectorFormat> user_data_, seq_data_, updated_data_, deleted_data_, version_data_;
   int64_t constant_seq_ = 0, constant_updated_ = 0;  // of bulk files
 };
 
