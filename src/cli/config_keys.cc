@@ -60,6 +60,7 @@ constexpr ConfigKey kKeys[] = {
     {"limits.snapshot_bytes", kBytes, "1073741824", "Snapshot of a live query.", {}, 1},
     {"limits.connections", kInteger, "20000", "Open connections of the server; 0 = off."},
     {"limits.connections_per_address", kInteger, "0", "Open connections of an address; 0 = off.", {}, 0, "address"},
+    {"limits.hot_bytes", kBytes, "0", "Hot rows; above it the largest table is flushed. 0 = the server's memory."},
     {"limits.memory_bytes", kBytes, "0", "Memory of the SQL engine; 0 = half of the server's."},
     {"limits.value_bytes", kBytes, "67108864", "Text, BYTES or list that one call of a function makes.", {}, 1},
 };

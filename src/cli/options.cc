@@ -44,6 +44,7 @@ storage::DatabaseOptions DatabaseOptionsOf(const Config& config, const MemoryPla
   storage::DatabaseOptions options;
   options.data_dir = config.Text("server.data_dir");
   options.memory_bytes = memory.storage;
+  options.hot_bytes = config.Bytes("limits.hot_bytes") != 0 ? config.Bytes("limits.hot_bytes") : memory.server;
   options.log_hours = static_cast<uint64_t>(config.Integer("live.log_hours"));
   options.log_bytes = config.Bytes("live.log_bytes");
   options.auto_compaction = config.Bool("storage.auto_compaction");

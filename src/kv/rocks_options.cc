@@ -101,7 +101,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family, const StoreOptions& op
   family_options.level_compaction_dynamic_level_bytes = true;
   family_options.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
-  bool droppable = family == Family::kRows || family == Family::kChanges;
+  bool droppable = family == Family::kRows || family == Family::kChanges || family == Family::kKeys;
   if (droppable && options.drop_in_compaction) {
     family_options.compaction_filter_factory = std::make_shared<DropFilterFactory>(family, options.drop_in_compaction);
   }

@@ -99,7 +99,8 @@ struct StoreOptions {
   uint64_t memtable_bytes = 32ull << 20;  // all memtables together (one write-buffer manager)
   uint64_t wal_bytes = 32ull << 20;       // recovery is bounded by this
   bool create_if_missing = true;
-  // Called from compaction for keys of `changes` and `rows`: true = drop. Must be thread-safe and fast. May be null.
+  // Called from compaction for keys of `changes`, `rows` and `keys`: true = drop. Must be thread-safe and fast. May be
+  // null.
   std::function<bool(Family, std::string_view key, std::string_view value)> drop_in_compaction;
 };
 

@@ -35,7 +35,7 @@ struct BulkCommit {
 
 class BulkWriter {
  public:
-  virtual ~BulkWriter() = default;  // without a commit: files and key-index entries go away
+  virtual ~BulkWriter() = default;  // without a commit: files go away, key-index entries when they are compacted
   // `row`: encoded, unstamped, of the table's newest schema. keys_are_fresh: the server generated the key just now, so
   // it is neither looked up nor compared.
   virtual Status Append(std::string_view row_key, std::string_view row, bool keys_are_fresh) = 0;

@@ -164,6 +164,28 @@ TEST_F(BulkTest, AbandonedLoadsLeaveNothing) {
   EXPECT_EQ(Rows().size(), 100u);
 }
 
+TEST_F(BulkTest, IndexEntriesOfAbandonedLoadsGoWhenTheyAreCompacted) {
+  ASSERT_EQ(Commit(Load(0, 100, "kept")).kind, Kind::kCommitted);
+  RowMap before = Rows();
+  auto entries = [&] {
+    EXPECT_TRUE(db_->store().FlushFamily(kv::Family::kKeys).ok());
+    EXPECT_TRUE(db_->store().CompactRange(kv::Family::kKeys, "", "").ok());
+    size_t count = 0;
+    auto it = db_->store().NewIterator(kv::Family::kKeys, {});
+    for (it->SeekToFirst(); it->Valid(); it->Next()) ++count;
+    return count;
+  };
+  auto refused = Load(1000, 3000, "never");
+  EXPECT_EQ(entries(), 2100u) << "they may still be committed";
+  refused.reset();
+  EXPECT_EQ(entries(), 100u);
+  (void)Load(5000, 6000, "never");
+  ASSERT_TRUE(db_->CompactTable(table_->id, true).ok());
+  CrashAndReopen();  // what was given up in an earlier run is known from the records
+  EXPECT_EQ(entries(), 100u);
+  EXPECT_EQ(Rows(), before);
+}
+
 TEST_F(BulkTest, CompactionMergesAndChangesNoAnswer) {
   table_ = MakeTable("u", catalog::TableKind::kUser);
   for (int part = 0; part < 4; ++part) {

@@ -61,6 +61,17 @@ Result<ChangeEntry> DecodeChange(std::string_view bytes) {
   return entry;
 }
 
+Status ForEachBulkSegment(std::string_view records, const std::function<Status(const SegmentPtr&)>& visit) {
+  while (records.size() >= 4) {
+    size_t size = ReadLittle32(records);
+    if (records.size() - 4 < size) return Damaged();
+    ASSIGN_OR_RETURN(SegmentPtr segment, DecodeSegment(records.substr(4, size)));
+    records.remove_prefix(4 + size);
+    RETURN_IF_ERROR(visit(segment));
+  }
+  return {};
+}
+
 std::string LittleEndian32(uint32_t value) {
   char bytes[4];
   PutLittle32(value, bytes);

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "storage/segment.h"
 
 namespace kalamdb::storage {
 
@@ -28,6 +30,9 @@ struct ChangeEntry {
 // Replaces *out: it is reused from entry to entry.
 void EncodeChange(const ChangeEntry& entry, std::string* out);
 Result<ChangeEntry> DecodeChange(std::string_view bytes);  // views into `bytes`
+
+// The segments that the row of a kBulkInsert entry names, in order.
+Status ForEachBulkSegment(std::string_view records, const std::function<Status(const SegmentPtr&)>& visit);
 
 std::string LittleEndian32(uint32_t value);
 std::string LittleEndian64(uint64_t value);

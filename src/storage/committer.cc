@@ -29,6 +29,19 @@ void LookForNulls(const Commit& commit, Watch& watch) {
   }
 }
 
+// What a write set adds to the table's hot rows.
+int64_t HotBytes(const WriteSet& write) {
+  int64_t bytes = 0;
+  for (const RowChange& change : write.changes) {
+    bool stays = change.kind != ChangeKind::kDelete || write.keep_deleted;
+    if (stays) bytes += static_cast<int64_t>(change.key.size() + change.row.size());
+    if (change.observed.kind == Place::Kind::kHot) {
+      bytes -= static_cast<int64_t>(change.key.size() + change.old_row.size());
+    }
+  }
+  return bytes;
+}
+
 constexpr Micros kLongestWaitForRoom = 1'000'000;
 constexpr int kMaxInlineRounds = 4;  // then the commit thread takes over from a caller that leads
 
@@ -299,6 +312,7 @@ Committer::Group Committer::BuildRound(Group group, bool must_not_block, std::un
                                            .store = options_.store,
                                            .tier = must_not_block ? kv::ReadTier::kCacheOnly : kv::ReadTier::kAll,
                                            .now = options_.clock->NowMicros(),
+                                           .erased = options_.erased_users,
                                            .alone = group.size() == 1});
   auto taken = static_cast<ptrdiff_t>(AddMembers(group, *built->round, &built->replies));
   Group rest(std::make_move_iterator(group.begin() + taken), std::make_move_iterator(group.end()));
@@ -355,6 +369,9 @@ bool Committer::FinishRound(Built& built, bool must_not_block) {
     Answer(std::move(built.replies));
     return true;
   }
+  for (UserId user : built.round->erased()) {
+    if (options_.erased_users != nullptr) options_.erased_users->Add(user);
+  }
   SyncPoint("storage.before_publish");
   auto delivered = std::make_shared<CommitGroup>();
   delivered->commits = built.round->commits();
@@ -388,6 +405,7 @@ ReadViewPtr Committer::Publish(std::unique_ptr<ReadView> view, const Round& roun
       TableActivity& activity = activity_[write.table->id.value];
       if (activity.rows == 0) activity.first_at = commit->updated;
       activity.rows += write.changes.size();
+      activity.bytes += HotBytes(write);
     }
     if (!watches_.empty()) FillWatches(*commit);
   }
@@ -433,6 +451,7 @@ void Committer::AddActivity(TableId table, TableActivity activity) {
   TableActivity& sum = activity_[table.value];
   sum.first_at = sum.rows == 0 ? activity.first_at : std::min(sum.first_at, activity.first_at);
   sum.rows += activity.rows;
+  sum.bytes += activity.bytes;
 }
 
 Error Committer::ReadOnlyError() const {

@@ -32,12 +32,14 @@ struct CommitterOptions {
   Metrics* metrics = nullptr;  // may be null
   Logger* logger = nullptr;
   std::shared_ptr<ViewRegistry> views;
+  ErasedUsers* erased_users = nullptr;         // may be null
   std::function<void(const Commit&)> on_bulk;  // a bulk commit is durable and about to be published
 };
 
 // What was written to a table since it was last asked for: the scheduler's input.
 struct TableActivity {
   uint64_t rows = 0;
+  int64_t bytes = 0;    // keys and rows that became hot, less those that went; of rows hot before, below zero
   Micros first_at = 0;  // commit time of the first of them
 };
 

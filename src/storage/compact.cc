@@ -168,12 +168,14 @@ Status RemoveInputs(Round& round, TableId table, const std::vector<ColdSegment>&
   return {};
 }
 
-Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, const std::function<bool()>& cancelled,
-                             bool* again) {
+using Choose = std::function<std::vector<ColdSegment>(const TableCold& cold, const catalog::Table& table)>;
+
+Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, const Choose& choose,
+                             const std::function<bool()>& cancelled, bool* again) {
   auto [view, watch] = context.committer->ViewWithWatch(table_id);
   catalog::TablePtr table = view->catalog->FindTable(table_id);
   if (table == nullptr) return JobOutput();
-  std::vector<ColdSegment> inputs = SegmentsToCompact(view->ColdOf(table_id), *table, context.segment_target_bytes);
+  std::vector<ColdSegment> inputs = choose(view->ColdOf(table_id), *table);
   if (inputs.empty()) return JobOutput();
   RETURN_IF_ERROR(context.store->SyncWal());
   SyncPoint("compact.after_view");
@@ -233,6 +235,15 @@ Result<JobOutput> TryCompact(const StorageContext& context, TableId table_id, co
                    .kept_old = std::move(kept_old)};
 }
 
+Result<JobOutput> Compact(const StorageContext& context, TableId table, const Choose& choose,
+                          const std::function<bool()>& cancelled) {
+  for (int tries = 1;; ++tries) {
+    bool again = false;
+    auto output = TryCompact(context, table, choose, cancelled, &again);
+    if (output.ok() || !again || tries == kMaxTries) return output;
+  }
+}
+
 }  // namespace
 
 std::vector<ColdSegment> SegmentsToCompact(const TableCold& cold, const catalog::Table& table,
@@ -262,11 +273,23 @@ bool NeedsCompaction(const TableCold& cold, const catalog::Table& table, uint64_
 
 Result<JobOutput> CompactSegments(const StorageContext& context, TableId table,
                                   const std::function<bool()>& cancelled) {
-  for (int tries = 1;; ++tries) {
-    bool again = false;
-    auto output = TryCompact(context, table, cancelled, &again);
-    if (output.ok() || !again || tries == kMaxTries) return output;
-  }
+  auto choose = [&](const TableCold& cold, const catalog::Table& now) {
+    return SegmentsToCompact(cold, now, context.segment_target_bytes);
+  };
+  return Compact(context, table, choose, cancelled);
+}
+
+Result<JobOutput> RewriteWithout(const StorageContext& context, TableId table, UserId user,
+                                 const std::function<bool()>& cancelled) {
+  auto choose = [&](const TableCold& cold, const catalog::Table&) {
+    std::vector<ColdSegment> chosen;
+    for (const ColdSegment& segment : cold.segments) {
+      auto [first, end] = RowsOfUser(*segment.record, user);
+      if (first != end && chosen.size() < kMaxCompactedSegments) chosen.push_back(segment);
+    }
+    return chosen;
+  };
+  return Compact(context, table, choose, cancelled);
 }
 
 }  // namespace kalamdb::storage

@@ -23,4 +23,8 @@ bool NeedsCompaction(const TableCold& cold, const catalog::Table& table, uint64_
 
 Result<JobOutput> CompactSegments(const StorageContext& context, TableId table, const std::function<bool()>& cancelled);
 
+// Compacts segments that have rows of the user, all of which are dead by now: what is written has none.
+Result<JobOutput> RewriteWithout(const StorageContext& context, TableId table, UserId user,
+                                 const std::function<bool()>& cancelled);
+
 }  // namespace kalamdb::storage

@@ -32,6 +32,7 @@ struct DatabaseOptions {
   uint64_t memory_bytes = 256ull << 20;  // share of storage: memtables and block cache
   uint64_t log_hours = 24;               // change log retention
   uint64_t log_bytes = 4ull << 30;
+  uint64_t hot_bytes = 0;  // limits.hot_bytes: above it the table with the most hot rows is flushed; 0 = never
   uint64_t segment_target_bytes = 128ull << 20;
   bool auto_compaction = true;  // small, worn and old-schema segments are merged without being asked
 };
@@ -96,6 +97,10 @@ class Database {
   virtual Status ReadSystem(char prefix,
                             const std::function<Status(std::string_view key, std::string_view value)>& visit) = 0;
 };
+
+// A system record for the commit that drops a user: from that commit on nothing is written to the user's partitions
+// (kUnauthenticated), and a job of type `erase` removes what they hold, also after a restart.
+std::pair<std::string, std::optional<std::string>> ErasureRecord(UserId user, Micros now);
 
 // Absolute path of a segment's file.
 std::string SegmentPath(const std::string& data_dir, const SegmentRecord& segment);

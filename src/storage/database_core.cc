@@ -56,6 +56,7 @@ DatabaseCore::DatabaseCore(DatabaseOptions options, DirectoryLock lock, const Cl
   context_.views = std::make_shared<ViewRegistry>();
   context_.garbage = std::make_shared<FileGarbage>();
   context_.trim_floors = std::make_shared<TrimFloors>();
+  context_.erased_users = &erased_users_;
 }
 
 DatabaseCore::~DatabaseCore() { Stop(); }
@@ -76,6 +77,8 @@ Status DatabaseCore::Recover() {
   ASSIGN_OR_RETURN(uint64_t swept, SweepColdFiles(context_.cold_dir, recovered.named_paths));
 
   context_.store = store_.get();
+  for (UserId user : recovered.users_to_erase) erased_users_.Add(user);
+  context_.trim_floors->SetSegmentsAtStart(std::move(recovered.segments), SegmentId(recovered.next_segment_id));
   next_table_id_ = recovered.next_table_id;
   key_index_ = std::make_unique<KeyIndex>(store_.get());
   context_.key_index = key_index_.get();
@@ -87,6 +90,7 @@ Status DatabaseCore::Recover() {
                              .metrics = context_.metrics,
                              .logger = context_.logger,
                              .views = context_.views,
+                             .erased_users = &erased_users_,
                              .on_bulk = [this](const Commit& commit) { KeepForLog(commit); }};
   committer_ = std::make_unique<Committer>(committer, std::move(recovered.view));
   context_.committer = committer_.get();
@@ -97,8 +101,10 @@ Status DatabaseCore::Recover() {
   context_.log = log_.get();
   context_.trim_floors->SetLogFloor(recovered.log_floor);
   jobs_ = std::make_unique<JobRunner>(context_.clock, context_.metrics, context_.logger);
-  MaintenanceOptions maintenance{
-      .log_hours = options_.log_hours, .log_bytes = options_.log_bytes, .auto_compaction = options_.auto_compaction};
+  MaintenanceOptions maintenance{.log_hours = options_.log_hours,
+                                 .log_bytes = options_.log_bytes,
+                                 .auto_compaction = options_.auto_compaction,
+                                 .hot_bytes = options_.hot_bytes};
   maintenance_ = std::make_unique<Maintenance>(&context_, jobs_.get(), maintenance);
   context_.logger->Info("recovered", {{"seq", seq.value},
                                       {"epoch", epoch},
@@ -162,7 +168,9 @@ Status DatabaseCore::ReadSystem(char prefix, const std::function<Status(std::str
 void DatabaseCore::KeepForLog(const Commit& commit) {
   const BulkCommit& bulk = *commit.bulk;
   for (size_t i = 0; i < bulk.segments.size(); ++i) {
-    log_->KeepSegment(bulk.segments[i].id, {.table = bulk.table->id, .seq = commit.seq, .file = bulk.files[i]});
+    const SegmentRecord& segment = bulk.segments[i];
+    log_->KeepSegment(segment.id,
+                      {.table = bulk.table->id, .seq = commit.seq, .bytes = segment.bytes, .file = bulk.files[i]});
   }
 }
 
@@ -223,6 +231,10 @@ Result<std::unique_ptr<Database>> Database::Open(DatabaseOptions options, const 
   auto core = std::make_unique<DatabaseCore>(std::move(options), *std::move(lock), clock, metrics, logger);
   RETURN_IF_ERROR(core->Recover());
   return std::unique_ptr<Database>(std::move(core));
+}
+
+std::pair<std::string, std::optional<std::string>> ErasureRecord(UserId user, Micros now) {
+  return {ErasureKey(user), EncodeNumbers(static_cast<uint64_t>(now))};
 }
 
 std::string SegmentPath(const std::string& data_dir, const SegmentRecord& segment) {

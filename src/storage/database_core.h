@@ -34,6 +34,7 @@ class DatabaseCore final : public Database {
 
   const StorageContext& context() const { return context_; }
   Maintenance& maintenance() { return *maintenance_; }
+  JobRunner& jobs() { return *jobs_; }
 
   Result<std::unique_ptr<BulkWriter>> NewBulkWriter(ReadViewPtr view, catalog::TablePtr table, UserId user) override;
   Result<JobResult> FlushTable(TableId table, bool wait) override;
@@ -56,6 +57,7 @@ class DatabaseCore final : public Database {
   const DatabaseOptions options_;
   const DirectoryLock lock_;
   StorageContext context_;
+  ErasedUsers erased_users_;
   ChangeSink* sink_ = nullptr;
   std::atomic<uint32_t> next_table_id_{1};
   bool running_ = false;

@@ -172,10 +172,17 @@ TEST_F(FlushTest, OldVersionsAreFlushedAsTheNewest) {
   Flush();
   FoundRow found = Find(*db_->View(), Key(1));
   EXPECT_EQ(row::RowVersion(found.row), SchemaVersion(2));
+  EXPECT_EQ(row::RowWrittenVersion(found.row), SchemaVersion(1)) << "a flush does not write a row anew";
+  EXPECT_EQ(row::RowWrittenVersion(Find(*db_->View(), Key(2)).row), SchemaVersion(2));
   const row::Schema& schema = *table_->schema();
   EXPECT_EQ(row::RowValue(schema, row::RowLayout(schema), found.row, 2).as_string(), "default");
   EXPECT_EQ(Rows(), (RowMap{{1, "old"}, {2, "new"}}));
   EXPECT_EQ(*db_->CountNulls(db_->View(), *table_, ColumnId(3)), 1u);  // 2 was written with NULL
+  table_ = AddColumn("x", row::Value::Null());
+  ASSERT_TRUE(db_->CompactTable(table_->id, true).ok());
+  EXPECT_EQ(row::RowVersion(Find(*db_->View(), Key(1)).row), SchemaVersion(3));
+  EXPECT_EQ(row::RowWrittenVersion(Find(*db_->View(), Key(1)).row), SchemaVersion(1)) << "nor does a compaction";
+  EXPECT_EQ(row::RowWrittenVersion(Find(*db_->View(), Key(2)).row), SchemaVersion(2));
 }
 
 TEST_F(FlushTest, WaitMeansEveryRowBeforeTheCall) {
@@ -246,6 +253,28 @@ TEST_F(FlushTest, ARowWrittenWhileItsKeyIsTrimmedStays) {
   for (int i = 0; i < 100 && HotKeysOnDisk() != 1; ++i) core->maintenance().Tick();
   EXPECT_EQ(HotKeysOnDisk(), 1u);
   EXPECT_EQ(Rows()[5], "new");
+}
+
+TEST_F(FlushTest, MemoryPressureFlushesTheLargestTable) {
+  hot_bytes_ = 100'000;
+  Reopen();
+  catalog::TablePtr large = table_;
+  table_ = MakeTable("small", catalog::TableKind::kShared);
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(Write(i, "small"));
+  catalog::TablePtr small = std::exchange(table_, large);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Write(i % 3, std::string(2'000, 'x')));  // three rows, again and again
+  static_cast<DatabaseCore*>(db_.get())->maintenance().Tick();
+  EXPECT_TRUE(db_->Jobs().empty()) << "what is overwritten takes no room";
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(Write(i, std::string(2'000, 'x')));
+  static_cast<DatabaseCore*>(db_.get())->maintenance().Tick();
+  ASSERT_EQ(db_->Jobs().size(), 1u);
+  EXPECT_EQ(db_->Jobs()[0].table_name, "t");
+  ASSERT_TRUE(db_->FlushTable(table_->id, true).ok());
+  EXPECT_EQ(Find(*db_->View(), Key(30)).place.kind, Place::Kind::kCold);
+  EXPECT_EQ(Rows().size(), 60u);
+  table_ = small;
+  EXPECT_EQ(Find(*db_->View(), Key(5)).place.kind, Place::Kind::kHot) << "only the largest went";
+  EXPECT_NE(metrics_.Serialize().find("kalamdb_pressure_flushes_total 1\n"), std::string::npos);
 }
 
 TEST_F(FlushTest, PolicyFlushesByRows) {

@@ -11,13 +11,26 @@
 
 namespace kalamdb::storage {
 namespace {
-constexpr std::string_view kCompactType = "compact";
+// Types that run on the thread that gives way.
+bool IsSlow(std::string_view type) { return type == "compact" || type == "erase"; }
 constexpr int kCompactNice = 10;
-constexpr size_t kMaxTableLabels = 100;  // tables named in metrics; the rest is `other`
+enum FlushOutcome : uint8_t { kFlushOk, kFlushError, kFlushCancelled };  // variants of the flush metric
 }  // namespace
 
 JobRunner::JobRunner(const Clock* clock, Metrics* metrics, Logger* logger)
-    : clock_(clock), metrics_(metrics), logger_(logger) {}
+    : clock_(clock), metrics_(metrics), logger_(logger) {
+  if (metrics == nullptr) return;
+  flush_seconds_ = metrics->tables().AddFamily(
+      {.name = "kalamdb_flush_duration_seconds",
+       .help = "Time of a flush.",
+       .buckets = JobBuckets(),
+       .variants = {{{"outcome", "ok"}}, {{"outcome", "error"}}, {{"outcome", "cancelled"}}}});
+}
+
+void JobRunner::ObserveFlush(const JobSpec& spec, size_t outcome, double seconds) {
+  if (metrics_ == nullptr) return;
+  metrics_->tables().Observe(flush_seconds_, outcome, spec.namespace_name, spec.table_name, seconds);
+}
 
 JobRunner::~JobRunner() { Stop(); }
 
@@ -44,7 +57,9 @@ Result<std::string> JobRunner::Post(const JobSpec& spec, Body body) {
   MutexLock lock(mutex_);
   if (stopping_) return Error{ErrorCode::kDraining, "the server is shutting down"};
   for (const JobPtr& waiting : queue_) {
-    if (waiting->spec.table == spec.table && waiting->spec.type == spec.type) return waiting->row.job_id;
+    bool same = waiting->spec.table == spec.table && waiting->spec.type == spec.type &&
+                waiting->spec.parameters == spec.parameters;
+    if (same) return waiting->row.job_id;
   }
   if (queue_.size() >= kMaxQueued) {
     return Error{ErrorCode::kRateLimited, "more than " + std::to_string(kMaxQueued) + " jobs are waiting",
@@ -59,15 +74,19 @@ Result<std::string> JobRunner::Post(const JobSpec& spec, Body body) {
   row.job_type = spec.type;
   row.namespace_name = spec.namespace_name;
   row.table_name = spec.table_name;
+  row.parameters = spec.parameters;
   row.status = "queued";
   queue_.push_back(job);
   all_.push_back(job);
   by_id_[row.job_id] = job;
-  for (size_t excess = all_.size() > kKeptJobs ? all_.size() - kKeptJobs : 0; excess > 0 && all_.front()->finished;
-       --excess) {
-    CountLocked(all_.front()->spec.type, all_.front()->row.status, -1);
-    by_id_.erase(all_.front()->row.job_id);
-    all_.pop_front();
+  for (auto it = all_.begin(); all_.size() > kKeptJobs && it != all_.end();) {
+    if (!(*it)->finished) {
+      ++it;
+      continue;
+    }
+    CountLocked((*it)->spec.type, (*it)->row.status, -1);
+    by_id_.erase((*it)->row.job_id);
+    it = all_.erase(it);
   }
   CountLocked(spec.type, "queued", 1);
   wake_.NotifyAll();
@@ -110,17 +129,34 @@ std::vector<JobRow> JobRunner::Rows() const {
 
 bool JobRunner::IsBusy(TableId table) const {
   MutexLock lock(mutex_);
-  auto is_of_table = [&](const JobPtr& job) { return job->spec.table == table; };
-  return std::any_of(running_.begin(), running_.end(), is_of_table) ||
-         std::any_of(queue_.begin(), queue_.end(), is_of_table);
+  return IsTaken(table) ||
+         std::any_of(queue_.begin(), queue_.end(), [&](const JobPtr& job) { return job->spec.table == table; });
+}
+
+bool JobRunner::IsTaken(TableId table) const {
+  if (!table.is_set()) return false;
+  return claimed_.contains(table.value) ||
+         std::any_of(running_.begin(), running_.end(), [&](const JobPtr& job) { return job->spec.table == table; });
+}
+
+Result<JobRunner::Claim> JobRunner::ClaimTable(TableId table) {
+  MutexLock lock(mutex_);
+  while (!stopping_ && IsTaken(table)) wake_.Wait(mutex_);
+  if (stopping_) return Error{ErrorCode::kCancelled, "the server is shutting down"};
+  claimed_.insert(table.value);
+  return Claim(this, table);
+}
+
+void JobRunner::Release(TableId table) {
+  MutexLock lock(mutex_);
+  claimed_.erase(table.value);
+  wake_.NotifyAll();
 }
 
 JobRunner::JobPtr JobRunner::TakeRunnable(bool compactions) {
   for (auto it = queue_.begin(); it != queue_.end(); ++it) {
     const JobSpec& spec = (*it)->spec;
-    bool table_is_busy =
-        std::any_of(running_.begin(), running_.end(), [&](const JobPtr& job) { return job->spec.table == spec.table; });
-    if ((spec.type == kCompactType) != compactions || table_is_busy) continue;
+    if (IsSlow(spec.type) != compactions || IsTaken(spec.table)) continue;
     JobPtr job = *it;
     queue_.erase(it);
     return job;
@@ -159,19 +195,17 @@ void JobRunner::RunOne(const JobPtr& job) {
   CountLocked(job->spec.type, "running", -1);
   bool cancelled = !result.ok() && result.error().code == ErrorCode::kCancelled;
   if (job->spec.type == "flush") {
-    FlushSeconds(job->spec, result.ok() ? "ok" : cancelled ? "cancelled" : "error").Observe(ms / 1000);
+    ObserveFlush(job->spec, result.ok() ? kFlushOk : cancelled ? kFlushCancelled : kFlushError, ms / 1000);
   }
-  if (result.ok() && result->files != 0) {
-    logger_->Info(job->spec.type, {{"table", job->spec.namespace_name + "." + job->spec.table_name},
-                                   {"rows", result->rows},
-                                   {"files", result->files},
-                                   {"bytes", result->bytes},
-                                   {"ms", ms}});
+  const std::string about =
+      job->spec.table_name.empty() ? job->spec.parameters : job->spec.namespace_name + "." + job->spec.table_name;
+  const char* of = job->spec.table_name.empty() ? "parameters" : "table";
+  if (result.ok() && (result->files != 0 || result->rows != 0)) {
+    logger_->Info(
+        job->spec.type,
+        {{of, about}, {"rows", result->rows}, {"files", result->files}, {"bytes", result->bytes}, {"ms", ms}});
   } else if (!result.ok() && !cancelled) {
-    logger_->Warn("job_failed", {{"job", job->spec.type},
-                                 {"table", job->spec.namespace_name + "." + job->spec.table_name},
-                                 {"error", result.error().message},
-                                 {"ms", ms}});
+    logger_->Warn("job_failed", {{"job", job->spec.type}, {of, about}, {"error", result.error().message}, {"ms", ms}});
   }
   Finish(job, std::move(result));
 }
@@ -202,19 +236,6 @@ void JobRunner::CountLocked(const std::string& type, const std::string& status, 
   if (is_new)
     it->second = metrics_->AddGauge("kalamdb_jobs", "Jobs by state.", {{"job_type", type}, {"status", status}});
   it->second.Add(by);
-}
-
-Histogram JobRunner::FlushSeconds(const JobSpec& spec, const std::string& outcome) {
-  if (metrics_ == nullptr) return {};
-  auto it = labels_.find(spec.table.value);
-  if (it == labels_.end()) {
-    auto names = labels_.size() < kMaxTableLabels ? std::pair(spec.namespace_name, spec.table_name)
-                                                  : std::pair(std::string("other"), std::string("other"));
-    it = labels_.emplace(spec.table.value, std::move(names)).first;
-  }
-  return metrics_->AddHistogram(
-      "kalamdb_flush_duration_seconds", "Time of a flush.", JobBuckets(),
-      {{"namespace", it->second.first}, {"table_name", it->second.second}, {"outcome", outcome}});
 }
 
 }  // namespace kalamdb::storage

@@ -1,6 +1,8 @@
 // Reading the change log: a partition's entries merged with the table's own, bulk commits expanded.
 #include "storage/log_reader.h"
 
+#include <algorithm>
+
 #include "row/key_codec.h"
 #include "row/row_codec.h"
 #include "storage/change_log_format.h"
@@ -91,10 +93,8 @@ Status LogReader::Read(const ReadViewPtr& view, const catalog::Table& table, Use
 
 Status LogReader::ReadBulk(const catalog::Table& table, Seq seq, std::string_view records,
                            const std::function<bool(const LoggedChange&)>& visit, bool* go_on) const {
-  while (*go_on && records.size() >= 4) {
-    size_t size = ReadLittle32(records);
-    ASSIGN_OR_RETURN(SegmentPtr segment, DecodeSegment(records.substr(4, size)));
-    records.remove_prefix(4 + size);
+  return ForEachBulkSegment(records, [&](const SegmentPtr& segment) -> Status {
+    if (!*go_on) return {};
     if (segment->schema_version.value > table.schemas.size()) {
       return Error{ErrorCode::kStorageUnavailable,
                    "segment " + std::to_string(segment->id.value) + " has an unknown schema version"};
@@ -103,13 +103,12 @@ Status LogReader::ReadBulk(const catalog::Table& table, Seq seq, std::string_vie
     if (file == nullptr) return TooOld();
     const row::Schema& schema = *table.schemas[segment->schema_version.value - 1];
     row::RowLayout layout(schema);
-    RETURN_IF_ERROR(format_->ReadAll(table, *segment, [&](uint32_t /*number*/, UserId /*user*/, std::string_view row) {
+    return format_->ReadAll(table, *segment, [&](uint32_t /*number*/, UserId /*user*/, std::string_view row) {
       std::string key = KeyOfRow(schema, layout, row);
       *go_on = visit({.seq = seq, .kind = LoggedChange::Kind::kInsert, .primary_key = key, .row = row});
       return *go_on;
-    }));
-  }
-  return {};
+    });
+  });
 }
 
 Seq LogReader::FloorOf(TableId /*table*/) const { return Seq(floor_.load()); }
@@ -128,11 +127,11 @@ void LogReader::KeepSegment(SegmentId id, LogSegment segment) {
   segments_[id] = std::move(segment);
 }
 
-std::vector<std::pair<SegmentId, LogSegment>> LogReader::ReleaseSegments(Seq floor) {
-  std::vector<std::pair<SegmentId, LogSegment>> released;
+LogReader::Released LogReader::ReleaseWhere(const std::function<bool(SegmentId, const LogSegment&)>& goes) {
+  Released released;
   MutexLock lock(mutex_);
   for (auto it = segments_.begin(); it != segments_.end();) {
-    if (it->second.seq <= floor) {
+    if (goes(it->first, it->second)) {
       released.emplace_back(it->first, std::move(it->second));
       it = segments_.erase(it);
     } else {
@@ -142,18 +141,26 @@ std::vector<std::pair<SegmentId, LogSegment>> LogReader::ReleaseSegments(Seq flo
   return released;
 }
 
+std::vector<std::pair<SegmentId, LogSegment>> LogReader::ReleaseSegments(Seq floor) {
+  return ReleaseWhere([&](SegmentId, const LogSegment& segment) { return segment.seq <= floor; });
+}
+
 std::vector<std::pair<SegmentId, LogSegment>> LogReader::ReleaseSegmentsOf(TableId table) {
-  std::vector<std::pair<SegmentId, LogSegment>> released;
+  return ReleaseWhere([&](SegmentId, const LogSegment& segment) { return segment.table == table; });
+}
+
+std::vector<std::pair<SegmentId, LogSegment>> LogReader::ReleaseSegments(const std::vector<SegmentId>& ids) {
+  return ReleaseWhere(
+      [&](SegmentId id, const LogSegment&) { return std::find(ids.begin(), ids.end(), id) != ids.end(); });
+}
+
+uint64_t LogReader::BytesKept(const ReadView& view) const {
+  uint64_t bytes = 0;
   MutexLock lock(mutex_);
-  for (auto it = segments_.begin(); it != segments_.end();) {
-    if (it->second.table == table) {
-      released.emplace_back(it->first, std::move(it->second));
-      it = segments_.erase(it);
-    } else {
-      ++it;
-    }
+  for (const auto& [id, segment] : segments_) {
+    if (view.ColdOf(segment.table).Find(id) == nullptr) bytes += segment.bytes;
   }
-  return released;
+  return bytes;
 }
 
 std::shared_ptr<SegmentFile> LogReader::FileOf(SegmentId id) const {

@@ -31,11 +31,16 @@ class LogReader final : public ChangeLog {
 
   // Segments of bulk commits stay on disk while the log names them.
   void KeepSegment(SegmentId id, LogSegment segment) EXCLUDES(mutex_);
+  // Bytes of files that are there for the log alone: their segments have left the view.
+  uint64_t BytesKept(const ReadView& view) const EXCLUDES(mutex_);
   // Takes out those of commits up to `floor`, or of a table.
   std::vector<std::pair<SegmentId, LogSegment>> ReleaseSegments(Seq floor) EXCLUDES(mutex_);
   std::vector<std::pair<SegmentId, LogSegment>> ReleaseSegmentsOf(TableId table) EXCLUDES(mutex_);
+  std::vector<std::pair<SegmentId, LogSegment>> ReleaseSegments(const std::vector<SegmentId>& ids) EXCLUDES(mutex_);
 
  private:
+  using Released = std::vector<std::pair<SegmentId, LogSegment>>;
+  Released ReleaseWhere(const std::function<bool(SegmentId, const LogSegment&)>& goes) EXCLUDES(mutex_);
   Status ReadBulk(const catalog::Table& table, Seq seq, std::string_view records,
                   const std::function<bool(const LoggedChange&)>& visit, bool* go_on) const;
 

@@ -8,6 +8,7 @@
 #include "row/key_codec.h"
 #include "row/row_codec.h"
 #include "storage/compact.h"
+#include "storage/erase.h"
 #include "storage/records.h"
 #include "storage/trim.h"
 
@@ -33,7 +34,12 @@ JobSpec SpecOf(const char* type, const ReadView& view, TableId table) {
 }
 
 Maintenance::Maintenance(const StorageContext* context, JobRunner* jobs, MaintenanceOptions options)
-    : context_(context), jobs_(jobs), options_(options) {}
+    : context_(context), jobs_(jobs), options_(options) {
+  if (context->metrics == nullptr) return;
+  hot_bytes_ = context->metrics->AddGauge("kalamdb_hot_bytes", "Hot rows that a flush would make cold, about.");
+  pressure_flushes_ = context->metrics->AddCounter("kalamdb_pressure_flushes_total",
+                                                   "Flushes begun because hot rows took more than limits.hot_bytes.");
+}
 
 Maintenance::~Maintenance() { Stop(); }
 
@@ -74,7 +80,9 @@ void Maintenance::Tick() {
   if (context_->committer->read_only()) return;
   ReadViewPtr view = context_->committer->View();
   ScheduleFlushes(*view);
+  RelievePressure(*view);
   ScheduleRemovals(*view);
+  ScheduleErasures();
   if (options_.auto_compaction) ScheduleCompactions(view);
   EvictStreams(*view);
   KeepLogBounded(*view);
@@ -110,6 +118,7 @@ void Maintenance::CountHotRows(const ReadView& view) {
     Micros updated = row::RowUpdated(it->value());
     activity.first_at = activity.rows == 0 ? updated : std::min(activity.first_at, updated);
     ++activity.rows;
+    activity.bytes += static_cast<int64_t>(it->key().size() + it->value().size());
   }
   done();
 }
@@ -136,9 +145,33 @@ void Maintenance::ScheduleFlushes(const ReadView& view) {
     if (by_time && activity.rows < kMinIntervalRows && age < kMaxHotAge) by_time = false;
     if (!by_rows && !by_time) continue;
     if (jobs_->IsBusy(table) || !MayTry(table)) continue;
-    (void)jobs_->Post(SpecOf("flush", view, table),
-                      [this, table](const JobRunner::Cancelled& cancelled) { return Flush(table, cancelled); });
+    PostFlush(view, table);
   }
+}
+
+void Maintenance::PostFlush(const ReadView& view, TableId table) {
+  (void)jobs_->Post(SpecOf("flush", view, table),
+                    [this, table](const JobRunner::Cancelled& cancelled) { return Flush(table, cancelled); });
+}
+
+// One table at a time: the next tick sees what is left when its flush has begun.
+void Maintenance::RelievePressure(const ReadView& view) {
+  int64_t total = 0, most = 0;
+  TableId largest;
+  for (const auto& [id, activity] : context_->committer->Activity()) {
+    catalog::TablePtr found = view.catalog->FindTable(TableId(id));
+    if (found == nullptr || found->kind == catalog::TableKind::kStream) continue;
+    int64_t bytes = std::max<int64_t>(activity.bytes, 0);
+    total += bytes;
+    if (bytes <= most || !MayTry(TableId(id))) continue;
+    most = bytes;
+    largest = TableId(id);
+  }
+  hot_bytes_.Set(static_cast<double>(total));
+  bool above = options_.hot_bytes != 0 && static_cast<uint64_t>(total) > options_.hot_bytes;
+  if (!above || !largest.is_set() || jobs_->IsBusy(largest)) return;
+  pressure_flushes_.Add();
+  PostFlush(view, largest);
 }
 
 Result<JobOutput> Maintenance::Flush(TableId table, const JobRunner::Cancelled& cancelled) {
@@ -254,10 +287,55 @@ void Maintenance::ScheduleRemovals(const ReadView& view) {
   }
 }
 
-bool Maintenance::LogIsTooLarge() const {
+void Maintenance::ScheduleErasures() {
+  for (UserId user : context_->erased_users->Pending()) {
+    if (!MayTry(TableId())) return;
+    {
+      MutexLock lock(mutex_);
+      if (!erasing_.insert(user.value).second) continue;
+    }
+    JobSpec spec{.type = "erase", .parameters = "{\"user\":" + std::to_string(user.value) + "}"};
+    auto posted =
+        jobs_->Post(spec, [this, user](const JobRunner::Cancelled& cancelled) { return Erase(user, cancelled); });
+    if (posted.ok()) continue;
+    MutexLock lock(mutex_);
+    erasing_.erase(user.value);
+  }
+}
+
+Result<JobOutput> Maintenance::EraseFromTables(UserId user, const JobRunner::Cancelled& cancelled) {
+  JobOutput output;
+  for (const catalog::TablePtr& table : context_->committer->View()->catalog->Tables("")) {
+    if (!table->IsPerUser()) continue;
+    if (cancelled()) return Error{ErrorCode::kCancelled, "the job was cancelled"};
+    ASSIGN_OR_RETURN(const bool holds, HoldsRowsOf(*context_, table->id, user));
+    if (!holds) continue;
+    ASSIGN_OR_RETURN(const JobRunner::Claim claim, jobs_->ClaimTable(table->id));
+    ASSIGN_OR_RETURN(const JobOutput erased, EraseUserFromTable(*context_, table->id, user, cancelled));
+    output.rows += erased.rows;
+    output.files += erased.files;
+    output.bytes += erased.bytes;
+    output.kept_old.insert(output.kept_old.end(), erased.kept_old.begin(), erased.kept_old.end());
+  }
+  RETURN_IF_ERROR(FinishErasure(*context_, user));
+  return output;
+}
+
+Result<JobOutput> Maintenance::Erase(UserId user, const JobRunner::Cancelled& cancelled) {
+  Result<JobOutput> output = EraseFromTables(user, cancelled);
+  MutexLock lock(mutex_);
+  NoteResult(TableId(), output.ok());
+  NoteKeptOld(output);
+  erasing_.erase(user.value);
+  return output;
+}
+
+// Its entries, and files that only it keeps.
+bool Maintenance::LogIsTooLarge(const ReadView& view) const {
+  const uint64_t files = context_->log->BytesKept(view);
   for (const auto& family : context_->store->Stats().families) {
     if (family.name == kv::FamilyName(kv::Family::kChanges))
-      return family.file_bytes + family.memtable_bytes > options_.log_bytes;
+      return family.file_bytes + family.memtable_bytes + files > options_.log_bytes;
   }
   return false;
 }
@@ -296,7 +374,7 @@ void Maintenance::KeepLogBounded(const ReadView& view) {
     status = context_->store->Write(mark, {});
   }
   Seq floor;
-  bool too_large = LogIsTooLarge();
+  bool too_large = LogIsTooLarge(view);
   if (status.ok()) status = FindFloor(view, wall, too_large, &floor);
   if (auto oldest = context_->views->FindOldest()) floor = std::min(floor, oldest->seq);
   if (status.ok() && floor > context_->log->FloorOf(TableId())) {

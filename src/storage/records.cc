@@ -47,6 +47,16 @@ std::string MarkKey(Micros time) {
   return key;
 }
 
+std::string ErasureKey(UserId user) {
+  std::string key(kErasePrefix);
+  AppendBig64(user.value, &key);
+  return key;
+}
+std::optional<UserId> UserOfErasureKey(std::string_view record_key) {
+  if (!record_key.starts_with(kErasePrefix) || record_key.size() != kErasePrefix.size() + 8) return std::nullopt;
+  return UserId(ReadBig64(record_key.data() + kErasePrefix.size()));
+}
+
 std::string EncodeNumbers(uint64_t first, uint64_t second) {
   catalog::RecordWriter out(kFormat);
   out.Varint(first);

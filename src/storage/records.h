@@ -7,10 +7,12 @@
 //   system:   ".last" → last sequence, commit time · ".clean" → last sequence at a clean stop
 //             ".epoch" epoch (8) → first sequence, last sequence (0: it goes on) · ".segment" → ids below were given
 //             ".log_floor" → changes up to this sequence are gone · ".mark" time (8) → sequence at that time
+//             ".erase" user (8) → time of the drop: what the user held still has to go
 // Numbers in keys are big-endian. Values: format 0x01, then varints. All functions are pure.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +34,7 @@ inline constexpr std::string_view kSegmentIdKey = ".segment";
 inline constexpr std::string_view kLogFloorKey = ".log_floor";
 inline constexpr std::string_view kEpochPrefix = ".epoch";
 inline constexpr std::string_view kMarkPrefix = ".mark";
+inline constexpr std::string_view kErasePrefix = ".erase";
 
 void AppendBig32(uint32_t value, std::string* out);
 void AppendBig64(uint64_t value, std::string* out);
@@ -43,6 +46,8 @@ std::string SegmentRecordKey(char kind, TableId table, SegmentId segment);
 std::string ChunkRecordKey(TableId table, SegmentId segment, uint32_t chunk);
 std::string EpochKey(uint64_t epoch);
 std::string MarkKey(Micros time);
+std::string ErasureKey(UserId user);
+std::optional<UserId> UserOfErasureKey(std::string_view record_key);  // nullopt: another record
 
 // One or two numbers as a value.
 std::string EncodeNumbers(uint64_t first, uint64_t second = 0);

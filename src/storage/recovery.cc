@@ -40,8 +40,10 @@ class ColdBuilder {
     }
     for (auto& [table, cold] : tables_) {
       cold->generation = 1;
+      for (const ColdSegment& segment : cold->segments) out_->segments.push_back(segment.record->id);
       out_->view->cold_by_table = out_->view->cold_by_table.Set(table, TableColdPtr(std::move(cold)));
     }
+    std::sort(out_->segments.begin(), out_->segments.end());
     return {};
   }
 
@@ -82,7 +84,8 @@ class ColdBuilder {
       case kChunkRecord: return AddChunk(table, key, value);
       case kLogSegmentRecord: {
         ASSIGN_OR_RETURN(SegmentPtr record, DecodeSegment(value));
-        out_->log_segments[record->id] = {.table = record->table, .seq = record->min_seq, .file = FileOf(*record)};
+        out_->log_segments[record->id] = {
+            .table = record->table, .seq = record->min_seq, .bytes = record->bytes, .file = FileOf(*record)};
         return {};
       }
       default: out_->dropped_tables.push_back(TableId(table)); return {};
@@ -134,6 +137,8 @@ Status LoadCounters(const kv::Store& store, Recovered* out, bool* known) {
       out->next_segment_id = numbers.first;
     } else if (key == kLogFloorKey) {
       out->log_floor = Seq(numbers.first);
+    } else if (const auto user = UserOfErasureKey(key)) {
+      out->users_to_erase.push_back(*user);
     } else if (key.starts_with(kEpochPrefix)) {
       out->epochs.push_back({Seq(numbers.first), Seq(numbers.second)});
     }

@@ -24,7 +24,8 @@ struct Epoch {
 // A segment that only the change log still names.
 struct LogSegment {
   TableId table;
-  Seq seq;  // of the bulk commit
+  Seq seq;             // of the bulk commit
+  uint64_t bytes = 0;  // of the file
   std::shared_ptr<SegmentFile> file;
 };
 
@@ -33,9 +34,11 @@ struct Recovered {
   std::vector<Epoch> epochs;       // epoch n is epochs[n - 1]
   uint32_t next_table_id = 1;
   uint64_t next_segment_id = 1;
+  std::vector<SegmentId> segments;  // of the view, ascending
   Seq log_floor;
   std::map<SegmentId, LogSegment> log_segments;
   std::vector<TableId> dropped_tables;  // their rows and files still have to go
+  std::vector<UserId> users_to_erase;   // dropped; their rows still have to go
   std::set<std::string> named_paths;    // relative to cold/
   bool clean = true;
 };

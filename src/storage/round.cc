@@ -13,6 +13,14 @@
 #include "storage/watch.h"
 
 namespace kalamdb::storage {
+namespace {
+
+Round::Verdict RefuseErased(Error* error) {
+  *error = {ErrorCode::kUnauthenticated, "the user was dropped"};
+  return Round::Verdict::kFailed;
+}
+
+}  // namespace
 
 Round::Round(Input input) : input_(std::move(input)), seq_(input_.base->seq), catalog_(input_.base->catalog) {
   updated_ = std::max(input_.now, input_.base->committed_at);
@@ -55,6 +63,7 @@ Round::Verdict Round::Add(CommitRequest& request, Error* error) {
   for (const auto& [key, value] : request.system_records) {
     if (value) {
       batch_.Put(kv::Family::kSystem, key, *value);
+      if (const auto user = UserOfErasureKey(key)) erased_.push_back(*user);
     } else {
       batch_.Delete(kv::Family::kSystem, key);
     }
@@ -65,6 +74,12 @@ Round::Verdict Round::Add(CommitRequest& request, Error* error) {
   commit->bulk = request.bulk;
   commits_.push_back(std::move(commit));
   return Verdict::kAdded;
+}
+
+bool Round::IsErased(UserId user) const {
+  if (!user.is_set()) return false;
+  return (input_.erased != nullptr && input_.erased->Contains(user)) ||
+         std::find(erased_.begin(), erased_.end(), user) != erased_.end();
 }
 
 Round::Verdict Round::Compare(const CommitRequest& request, const catalog::Snapshot& catalog, Error* error) {
@@ -86,6 +101,7 @@ Round::Verdict Round::CompareWrite(const WriteSet& write, const catalog::Snapsho
   if (now == nullptr || now->write_version != write.table->write_version) return Verdict::kSchema;
   const TableCold& cold = Cold(write.table->id);
   for (const RowChange& change : write.changes) {
+    if (IsErased(row::UserOfKey(change.key))) return RefuseErased(error);
     Verdict verdict = CompareKey(cold, write.cold_generation, change.key, change.observed, error);
     if (verdict != Verdict::kAdded) return verdict;
   }
@@ -119,6 +135,7 @@ Round::Verdict Round::CompareKey(const TableCold& cold, uint64_t observed_genera
 Round::Verdict Round::CompareBulk(const BulkCommit& bulk, const catalog::Snapshot& catalog, Error* error) {
   catalog::TablePtr now = catalog.FindTable(bulk.table->id);
   if (now == nullptr || now->write_version != bulk.table->write_version) return Verdict::kSchema;
+  if (IsErased(bulk.user)) return RefuseErased(error);
   if (bulk.watch->overflowed()) return Verdict::kMoved;
   std::vector<SegmentId> ids;
   for (const SegmentRecord& segment : bulk.segments) {

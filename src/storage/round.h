@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "kv/store.h"
 #include "storage/commit.h"
+#include "storage/erased_users.h"
 #include "storage/read_view.h"
 
 namespace kalamdb::storage {
@@ -26,6 +27,7 @@ class Round {
     const kv::Store* store = nullptr;
     kv::ReadTier tier = kv::ReadTier::kAll;  // kCacheOnly on threads that must not block
     Micros now = 0;
+    const ErasedUsers* erased = nullptr;
     bool alone = false;  // one request only: nothing to compare it with but the store
   };
   explicit Round(Input input);
@@ -44,8 +46,9 @@ class Round {
   void SetBit(TableId table, SegmentId segment, uint32_t row) { bits_[{table.value, segment.value}].push_back(row); }
   const TableCold& Cold(TableId table) const;
 
-  bool empty() const { return commits_.empty() && batch_.Count() == 0; }
+  bool empty() const { return commits_.empty() && batch_.Count() == 0 && bits_.empty(); }
   size_t rows() const { return rows_; }
+  const std::vector<UserId>& erased() const { return erased_; }  // dropped by these commits
   const std::vector<std::shared_ptr<const Commit>>& commits() const { return commits_; }
 
   // Completes the batch and makes the view that follows it, but for its snapshot. Once, at the end.
@@ -60,6 +63,7 @@ class Round {
   void AddWrite(WriteSet& write, uint32_t* ordinal);
   void AddCatalogChanges(CommitRequest& request, Commit* commit, uint32_t* ordinal);
   void AddBulk(const std::shared_ptr<BulkCommit>& bulk, uint32_t* ordinal);
+  bool IsErased(UserId user) const;
   void LeavePlace(TableId table, const Place& observed);
   void FlipBits(TableId table, SegmentId segment, const std::vector<uint32_t>& rows);
 
@@ -72,6 +76,7 @@ class Round {
   std::map<std::pair<uint32_t, uint64_t>, std::vector<uint32_t>> bits_;  // (table, segment) → rows that died
   std::unordered_map<std::string_view, bool> overlay_;  // keys changed in this round → there is a hot row now
   std::vector<std::shared_ptr<const Commit>> commits_;
+  std::vector<UserId> erased_;
   size_t rows_ = 0;
   kv::Pinned pinned_;
   std::string scratch_;

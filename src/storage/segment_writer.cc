@@ -50,6 +50,7 @@ SegmentWriter::~SegmentWriter() {
   writer_.reset();
   if (!kept_) {
     for (const auto& file : files_) file->Drop();
+    for (SegmentId id : ids_) context_.trim_floors->Abandon(id);
   }
   for (SegmentId id : ids_) context_.key_index->RemovePending(id);
 }

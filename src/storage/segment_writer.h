@@ -18,8 +18,8 @@ struct SegmentWriterOptions {
   bool bulk = false;      // rows have no _seq
 };
 
-// One thread's. Destroyed without Keep(): files go away (index entries stay, they point to a segment that never will
-// be).
+// One thread's. Destroyed without Keep(): files go away, and so do index entries at the next compaction of their keys
+// (they point to a segment that never will be).
 class SegmentWriter {
  public:
   SegmentWriter(const StorageContext& context, SegmentWriterOptions options);

@@ -11,6 +11,7 @@
 #include "kv/store.h"
 #include "storage/cold_file.h"
 #include "storage/committer.h"
+#include "storage/erased_users.h"
 #include "storage/key_index.h"
 #include "storage/log_reader.h"
 #include "storage/segment_file.h"
@@ -44,6 +45,7 @@ struct StorageContext {
   std::shared_ptr<ViewRegistry> views;
   std::shared_ptr<FileGarbage> garbage;
   std::shared_ptr<TrimFloors> trim_floors;
+  ErasedUsers* erased_users = nullptr;
   Committer* committer = nullptr;
   KeyIndex* key_index = nullptr;
   LogReader* log = nullptr;

@@ -50,9 +50,11 @@ class StorageFixture : public testing::Test {
 
   void Open() {
     // Tests say themselves when segments are merged.
-    auto opened =
-        Database::Open({.data_dir = directory_, .segment_target_bytes = segment_target_, .auto_compaction = false},
-                       &clock_, &metrics_, &logger_);
+    auto opened = Database::Open({.data_dir = directory_,
+                                  .hot_bytes = hot_bytes_,
+                                  .segment_target_bytes = segment_target_,
+                                  .auto_compaction = false},
+                                 &clock_, &metrics_, &logger_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     db_ = *std::move(opened);
     format_ = std::make_unique<PlainColdFormat>(JoinPath(directory_, "cold"));
@@ -222,6 +224,7 @@ class StorageFixture : public testing::Test {
   Metrics metrics_;
   Logger logger_;
   RecordingSink sink_;
+  uint64_t hot_bytes_ = 0;
   uint64_t segment_target_ = 128ull << 20;
   Durability durability_ = Durability::kWal;
   bool keep_deleted_ = true;

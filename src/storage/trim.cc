@@ -116,6 +116,7 @@ Result<JobOutput> RemoveDroppedTable(const StorageContext& context, TableId tabl
     return {};
   };
   RETURN_IF_ERROR(context.committer->RunInOrder(work, Durability::kSync));
+  (void)context.committer->TakeActivity(table);
   for (auto& [id, segment] : context.log->ReleaseSegmentsOf(table)) files.push_back(segment.file);
   for (const auto& file : files) file->Drop();
   output.files = files.size();
