@@ -19,7 +19,7 @@ int64_t StopwatchNanos() {
       .count();
 }
 
-Micros SystemClock::NowMicros() const { return Now<std::chrono::system_clock>(); }
+Micros SystemClock::NowMicros() const { return Now<std::chrono::system_clock>() + ahead_; }
 Micros SystemClock::MonotonicMicros() const { return Now<std::chrono::steady_clock>(); }
 
 }  // namespace kalamdb

@@ -28,8 +28,15 @@ int64_t StopwatchNanos();
 
 class SystemClock final : public Clock {
  public:
+  SystemClock() = default;
+  // Wall time that is ahead of the machine's: for a server in a test, to which hours must seem to have passed.
+  explicit SystemClock(Micros ahead) : ahead_(ahead) {}
+
   Micros NowMicros() const override;
   Micros MonotonicMicros() const override;
+
+ private:
+  const Micros ahead_ = 0;
 };
 
 // Stands still until it is moved. Starts at 2026-01-01 00:00:00 UTC.

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "KALAMDB_";
 // Variables that are no keys.
-constexpr std::string_view kOtherVariables[] = {"KALAMDB_ROOT_PASSWORD", "KALAMDB_FAILPOINTS", "KALAMDB_CONFIG"};
+constexpr std::string_view kOtherVariables[] = {"KALAMDB_ROOT_PASSWORD", "KALAMDB_FAILPOINTS",
+                                                "KALAMDB_TEST_SECONDS_AHEAD", "KALAMDB_CONFIG"};
 
 std::string_view Trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

@@ -10,6 +10,7 @@ namespace {
 
 void SetStatus(const Error& error, HttpResponse* response) {
   response->status = service::WireCodeOf(error.code).http_status;
+  if (error.code == ErrorCode::kRateLimited) AppendHeader("Retry-After", "1", &response->headers);
   if (response->status == 401) AppendHeader("WWW-Authenticate", "Bearer", &response->headers);
 }
 

@@ -85,8 +85,7 @@ class TcpServer final : public Server {
 
   void Reject(int fd) {
     core_.rate_limited_connections.Add();
-    HttpResponse response = SqlError({ErrorCode::kRateLimited, "too many connections (limits.connections)"});
-    response.headers += "Retry-After: 1\r\n";
+    const HttpResponse response = SqlError({ErrorCode::kRateLimited, "too many connections (limits.connections)"});
     std::string bytes;
     AppendResponse(response, {.keep_alive = false, .http_1_0 = false, .without_body = false}, &bytes);
     if (::write(fd, bytes.data(), bytes.size()) < 0) core_.logger->Debug("connection_refused", {{"told", false}});
