@@ -15,7 +15,7 @@ namespace kalamdb::auth {
 // Thread-safe.
 class MemoryStore final : public UserStore {
  public:
-  Status Write(std::vector<std::pair<std::string, std::optional<std::string>>> records) override {
+  Status Write(StoreRecords records) override {
     const std::lock_guard lock(mutex_);
     if (failing_) return Error{ErrorCode::kStorageUnavailable, "the disk is full"};
     ++writes_;

@@ -188,7 +188,7 @@ TEST_F(TokensTest, AKnownTokenStillExpires) {
 TEST_F(TokensTest, ChangesOfTheUserEndTokensAtOnce) {
   (void)*users_->Create({.name = "root", .role = Role::kSystem, .without_password = true});
   const std::vector<std::function<void()>> changes = {
-      [&] { ASSERT_TRUE(users_->SetRole("alice", Role::kService).ok()); },
+      [&] { ASSERT_TRUE(users_->Alter("alice", {.role = Role::kService}).ok()); },
       [&] { ASSERT_TRUE(users_->SetPassword("alice", "correct horse battery").ok()); },
       [&] { ASSERT_TRUE(users_->EndSessions(alice_->id).ok()); },
       [&] {

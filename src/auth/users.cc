@@ -146,12 +146,14 @@ void UserDirectory::Notify(UserId id) {
   for (const auto& callback : callbacks) callback(id);
 }
 
-Result<UserPtr> UserDirectory::Edit(std::string_view name, const std::function<Status(UserRecord*)>& edit) {
+Result<UserPtr> UserDirectory::Edit(std::string_view name, const std::function<Status(UserRecord*)>& edit,
+                                    StoreRecords with) {
   const UserPtr old = FindByName(name);
   if (old == nullptr) return NoSuchUser(name);
   auto user = std::make_shared<UserRecord>(*old);
   RETURN_IF_ERROR(edit(user.get()));
-  RETURN_IF_ERROR(store_->Write({{UserKey(user->id), EncodeUser(*user)}}));
+  with.emplace_back(UserKey(user->id), EncodeUser(*user));
+  RETURN_IF_ERROR(store_->Write(std::move(with)));
   Publish(user);
   return UserPtr(std::move(user));
 }
@@ -166,7 +168,7 @@ Status UserDirectory::CheckNotLastSystem(const UserRecord& user) const {
       .WithHint("Make another user of role system first.");
 }
 
-Result<UserPtr> UserDirectory::Create(NewUser wanted) {
+Result<UserPtr> UserDirectory::Create(NewUser wanted, StoreRecords with) {
   RETURN_IF_ERROR(CheckUserName(wanted.name));
   RETURN_IF_ERROR(CheckEmail(wanted.email));
   const Error taken{ErrorCode::kAlreadyExists, "user " + catalog::QuoteLiteral(wanted.name) + " already exists"};
@@ -186,68 +188,56 @@ Result<UserPtr> UserDirectory::Create(NewUser wanted) {
   user->role = wanted.role;
   user->created_at = clock_->NowMicros();
   user->updated_at = user->created_at;
-  RETURN_IF_ERROR(store_->Write(
-      {{UserKey(user->id), EncodeUser(*user)}, {std::string(kNextIdKey), BigEndian(user->id.value + 1)}}));
+  with.emplace_back(UserKey(user->id), EncodeUser(*user));
+  with.emplace_back(std::string(kNextIdKey), BigEndian(user->id.value + 1));
+  RETURN_IF_ERROR(store_->Write(std::move(with)));
   unknown_.erase(user->name);
   Publish(user);
   return UserPtr(std::move(user));
 }
 
-Result<UserPtr> UserDirectory::SetPassword(std::string_view name, std::string_view password) {
+Result<UserPtr> UserDirectory::Alter(std::string_view name, const UserChange& change, StoreRecords with) {
   if (FindByName(name) == nullptr) return NoSuchUser(name);
-  ASSIGN_OR_RETURN(const std::string hash, CheckedHash(password));
+  if (change.email) RETURN_IF_ERROR(CheckEmail(*change.email));
+  std::string hash;
+  if (change.password) {
+    ASSIGN_OR_RETURN(hash, CheckedHash(*change.password));
+  }
   Result<UserPtr> changed = NoSuchUser(name);
+  uint64_t generation = 0;
   {
     const std::lock_guard changing(changing_);
-    changed = Edit(name, [&](UserRecord* user) -> Status {
-      user->password_hash = hash;
-      ++user->generation;
-      ClearFailures(user);
+    auto edit = [&](UserRecord* user) -> Status {
+      generation = user->generation;
+      const bool new_role = change.role && *change.role != user->role;
+      if (new_role) RETURN_IF_ERROR(CheckNotLastSystem(*user));
+      if (new_role) user->role = *change.role;
+      if (change.email) user->email = *change.email;
+      if (change.password) {
+        user->password_hash = hash;
+        ClearFailures(user);
+      }
+      if (new_role || change.password) ++user->generation;
       user->updated_at = clock_->NowMicros();
       return {};
-    });
+    };
+    changed = Edit(name, edit, std::move(with));
   }
-  if (changed.ok()) Notify((*changed)->id);
+  if (changed.ok() && (*changed)->generation != generation) Notify((*changed)->id);
   return changed;
 }
 
-Result<UserPtr> UserDirectory::SetRole(std::string_view name, Role role) {
-  Result<UserPtr> changed = NoSuchUser(name);
-  {
-    const std::lock_guard changing(changing_);
-    const UserPtr old = FindByName(name);
-    if (old == nullptr) return changed;
-    if (old->role == role) return old;
-    changed = Edit(name, [&](UserRecord* user) -> Status {
-      RETURN_IF_ERROR(CheckNotLastSystem(*user));
-      user->role = role;
-      ++user->generation;
-      user->updated_at = clock_->NowMicros();
-      return {};
-    });
-  }
-  if (changed.ok()) Notify((*changed)->id);
-  return changed;
-}
-
-Result<UserPtr> UserDirectory::SetEmail(std::string_view name, std::string_view email) {
-  RETURN_IF_ERROR(CheckEmail(email));
-  const std::lock_guard changing(changing_);
-  return Edit(name, [&](UserRecord* user) -> Status {
-    user->email = email;
-    user->updated_at = clock_->NowMicros();
-    return {};
-  });
-}
-
-Status UserDirectory::Drop(std::string_view name) {
+Status UserDirectory::Drop(std::string_view name, const std::function<StoreRecords(const UserRecord&)>& with) {
   UserId id;
   {
     const std::lock_guard changing(changing_);
     const UserPtr user = FindByName(name);
     if (user == nullptr) return NoSuchUser(name);
     RETURN_IF_ERROR(CheckNotLastSystem(*user));
-    RETURN_IF_ERROR(store_->Write({{UserKey(user->id), std::nullopt}}));
+    StoreRecords records;
+    if (with) records = with(*user);
+    records.emplace_back(UserKey(user->id), std::nullopt);
+    RETURN_IF_ERROR(store_->Write(std::move(records)));
     const std::unique_lock lock(mutex_);
     by_id_.erase(user->id.value);
     by_name_.erase(user->name);

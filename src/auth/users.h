@@ -51,10 +51,11 @@ Result<UserPtr> DecodeUser(std::string_view bytes);
 
 // Where records become durable: key → value (nullopt = delete), one atomic commit, in the commit order. Keys used here:
 // 'U' user id (8, big-endian): record · 'J' token id: revoked until (8) · 'K': signing keys · 'I': next user id (8).
+using StoreRecords = std::vector<std::pair<std::string, std::optional<std::string>>>;
 class UserStore {
  public:
   virtual ~UserStore() = default;
-  virtual Status Write(std::vector<std::pair<std::string, std::optional<std::string>>> records) = 0;
+  virtual Status Write(StoreRecords records) = 0;
 };
 
 // Checks length and the list of common passwords. Errors: kInvalidParameter saying the rule.
@@ -68,6 +69,12 @@ struct NewUser {
   std::string name, password, email;
   Role role = Role::kUser;
   bool without_password = false;  // `password` is not read and no login works before SetPassword (root before setup)
+};
+
+// What an ALTER USER changes: all of it or nothing.
+struct UserChange {
+  std::optional<std::string> password, email;
+  std::optional<Role> role;
 };
 
 // Failed logins under a name, whether or not there is a user of that name: a lock must not tell.
@@ -91,14 +98,17 @@ class UserDirectory {
   std::vector<UserPtr> All() const;  // by name
   bool HasPasswords() const;         // false: setup is needed
 
-  // Errors of all changes: kStorageUnavailable (nothing has changed), kNotFound where there is no such user.
+  // `with` are records that become durable with the change or not at all: what the audit log says of it, what is to be
+  // erased. Errors of all changes: kStorageUnavailable (nothing has changed), kNotFound where there is no such user.
   // Errors: kAlreadyExists, kInvalidParameter (name, password). Hashes on the calling thread.
-  Result<UserPtr> Create(NewUser user);
-  Result<UserPtr> SetPassword(std::string_view name, std::string_view password);
-  // Errors of SetRole and Drop: kUnsupported for the last user of role system, who alone can make another one.
-  Result<UserPtr> SetRole(std::string_view name, Role role);
-  Result<UserPtr> SetEmail(std::string_view name, std::string_view email);
-  Status Drop(std::string_view name);
+  Result<UserPtr> Create(NewUser user, StoreRecords with = {});
+  // Errors of a role change and of Drop: kUnsupported for the last user of role system, who alone can make another one.
+  Result<UserPtr> Alter(std::string_view name, const UserChange& change, StoreRecords with = {});
+  Result<UserPtr> SetPassword(std::string_view name, std::string_view password) {
+    return Alter(name, {.password = std::string(password)});
+  }
+  // `with` is asked for once it is certain which user goes: names are given again, ids are not.
+  Status Drop(std::string_view name, const std::function<StoreRecords(const UserRecord&)>& with = {});
   // Ends every session of the user (generation + 1).
   Status EndSessions(UserId id);
 
@@ -116,7 +126,7 @@ class UserDirectory {
 
  private:
   // Reads the record, lets `edit` change a copy, makes it durable and shows it. REQUIRES: changing_ is held.
-  Result<UserPtr> Edit(std::string_view name, const std::function<Status(UserRecord*)>& edit);
+  Result<UserPtr> Edit(std::string_view name, const std::function<Status(UserRecord*)>& edit, StoreRecords with = {});
   void Publish(UserPtr user);
   void Notify(UserId id);
   Status CheckNotLastSystem(const UserRecord& user) const;

@@ -190,11 +190,11 @@ TEST_F(UsersTest, ChangesMakeIdentitiesOld) {
   UserPtr user = Make("alice");
   Identity identity = IdentityOf(*user);
   EXPECT_TRUE(users_.IsCurrent(identity));
-  ASSERT_TRUE(users_.SetEmail("alice", "x@y").ok());
+  ASSERT_TRUE(users_.Alter("alice", {.email = "x@y"}).ok());
   EXPECT_TRUE(users_.IsCurrent(identity));
-  EXPECT_EQ((*users_.SetRole("alice", Role::kUser))->generation, 1u) << "the same role changes nothing";
+  EXPECT_EQ((*users_.Alter("alice", {.role = Role::kUser}))->generation, 1u) << "the same role changes nothing";
   EXPECT_TRUE(told.empty());
-  ASSERT_TRUE(users_.SetRole("alice", Role::kDba).ok());
+  ASSERT_TRUE(users_.Alter("alice", {.role = Role::kDba}).ok());
   EXPECT_FALSE(users_.IsCurrent(identity));
   identity = IdentityOf(*users_.FindByName("alice"));
   ASSERT_TRUE(users_.EndSessions(user->id).ok());
@@ -208,7 +208,7 @@ TEST_F(UsersTest, ChangesMakeIdentitiesOld) {
   EXPECT_FALSE(users_.IsCurrent(identity));
   EXPECT_EQ(told, std::vector<UserId>(4, user->id));
   EXPECT_EQ(users_.Drop("alice").error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(users_.SetRole("alice", Role::kDba).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(users_.Alter("alice", {.role = Role::kDba}).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(users_.SetPassword("alice", kRight).error().code, ErrorCode::kNotFound);
 }
 
@@ -226,7 +226,7 @@ TEST_F(UsersTest, ANameMadeAgainIsAnotherUserAlsoAfterARestart) {
 TEST_F(UsersTest, TheLastSystemUserStays) {
   Make("root", Role::kSystem);
   EXPECT_EQ(users_.Drop("root").error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(users_.SetRole("root", Role::kUser).error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(users_.Alter("root", {.role = Role::kUser}).error().code, ErrorCode::kUnsupported);
   Make("second", Role::kSystem);
   EXPECT_TRUE(users_.Drop("root").ok());
 }
@@ -236,7 +236,7 @@ TEST_F(UsersTest, WhatTheDiskRefusesDidNotHappen) {
   const UserPtr alice = Make("alice");
   store_.set_failing(true);
   EXPECT_EQ(users_.Create({.name = "bob", .without_password = true}).error().code, ErrorCode::kStorageUnavailable);
-  EXPECT_FALSE(users_.SetRole("alice", Role::kDba).ok());
+  EXPECT_FALSE(users_.Alter("alice", {.role = Role::kDba}).ok());
   EXPECT_FALSE(users_.Drop("alice").ok());
   EXPECT_EQ(users_.FindByName("bob"), nullptr);
   EXPECT_TRUE(users_.IsCurrent(IdentityOf(*alice)));

@@ -39,6 +39,12 @@ constexpr int kHashingThreads = 1;  // 60 ms of CPU a password: more would take 
 constexpr size_t kHashingQueue = 256;
 constexpr std::string_view kRoot = "root";
 
+// Like failpoints, for tests: the server's clock is this far ahead.
+Micros TestClockAhead() {
+  const char* seconds = std::getenv("KALAMDB_TEST_SECONDS_AHEAD");
+  return seconds == nullptr ? 0 : std::strtoll(seconds, nullptr, 10) * kMicrosPerSecond;
+}
+
 sigset_t ServerSignals() {
   sigset_t set;
   sigemptyset(&set);
@@ -71,7 +77,7 @@ class Instance {
 
   const Config& config_;
   Logger* const logger_;
-  SystemClock clock_;
+  SystemClock clock_{TestClockAhead()};
   Metrics metrics_;
   std::unique_ptr<Metrics::Collector> process_metrics_;
   Executor hashing_;
@@ -151,8 +157,13 @@ Status Instance::CreateRoot() {
                   {{"hint", "set KALAMDB_ROOT_PASSWORD at the first start, or POST /v1/api/auth/setup"}});
     return {};
   }
+  service::AuditRecord record;
+  record.actor = record.subject = record.target = kRoot;
+  record.action = "CREATE USER";
+  record.details = "KALAMDB_ROOT_PASSWORD";
   Result<auth::UserPtr> root =
-      users_->Create({.name = std::string(kRoot), .password = password, .email = "", .role = auth::Role::kSystem});
+      users_->Create({.name = std::string(kRoot), .password = password, .email = "", .role = auth::Role::kSystem},
+                     {audit_->Encode(record)});
   if (!root.ok()) return Error{root.error().code, "KALAMDB_ROOT_PASSWORD: " + root.error().message};
   logger_->Info("user_created", {{"user", kRoot}, {"role", "system"}});
   return {};
@@ -169,7 +180,7 @@ void Instance::MakeServices() {
                                                              .metrics = &metrics_,
                                                              .logger = logger_});
   auth_ = service::AuthService::Create(AuthOptionsOf(config_), users_.get(), tokens_.get(), &hashing_, &clock_,
-                                       &metrics_, logger_);
+                                       &metrics_, logger_, audit_.get());
   service::RegisterSystemTables({.engine = engine_.get(),
                                  .database = database_.get(),
                                  .hub = hub_.get(),

@@ -12,8 +12,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "auth/identity.h"
@@ -29,6 +31,9 @@
 
 namespace kalamdb::engine {
 
+// Records of the family `system` that become durable with what a statement changes, or not at all.
+using CommitRecords = std::vector<std::pair<std::string, std::optional<std::string>>>;
+
 // Everything about one execution that is not the statement. Lives until the completion is called.
 struct ExecuteContext {
   auth::Identity identity;                              // effective: name, role and partition
@@ -40,6 +45,7 @@ struct ExecuteContext {
   const std::atomic<bool>* cancelled = nullptr;  // true: kCancelled
   row::BytesForm bytes_form = row::BytesForm::kBase64;
   std::string request_id;
+  CommitRecords commit_records;  // of a command that changes the catalog; nothing where it changes nothing
 };
 
 // One statement of a text. Immutable, shared, kept by the parse cache; compiled forms hang off it, keyed by table

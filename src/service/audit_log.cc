@@ -59,10 +59,13 @@ Result<AuditRecord> DecodeAudit(std::string_view key, std::string_view value) {
   return record;
 }
 
-Status AuditLog::Write(AuditRecord record) {
+std::pair<std::string, std::optional<std::string>> AuditLog::Encode(const AuditRecord& record) {
+  return {EncodeAuditKey(clock_->NowMicros(), counter_.fetch_add(1)), EncodeAuditValue(record)};
+}
+
+Status AuditLog::Write(const AuditRecord& record) {
   storage::CommitRequest request;
-  request.system_records.emplace_back(EncodeAuditKey(clock_->NowMicros(), counter_.fetch_add(1)),
-                                      EncodeAuditValue(record));
+  request.system_records.push_back(Encode(record));
   storage::CommitOutcome outcome = database_->commits().Run(std::move(request));
   if (outcome.kind == storage::CommitOutcome::Kind::kCommitted) return {};
   return std::move(outcome.error);

@@ -8,8 +8,10 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -27,8 +29,10 @@ class AuditLog {
  public:
   AuditLog(storage::Database* database, const Clock* clock) : database_(database), clock_(clock) {}
 
-  // Durable when it returns. Workers only.
-  Status Write(AuditRecord record);
+  // The record as it goes into the commit of the change it tells of: both are there after a crash, or neither is.
+  std::pair<std::string, std::optional<std::string>> Encode(const AuditRecord& record);
+  // In a commit of its own, for what changes nothing: refusals, EXECUTE AS USER. Durable when it returns. Workers only.
+  Status Write(const AuditRecord& record);
   // In order of time.
   Status Read(const std::function<void(const AuditRecord&)>& visit) const;
 

@@ -112,7 +112,7 @@ class BodyFields {
 class PooledAuthService final : public AuthService {
  public:
   PooledAuthService(AuthServiceOptions options, auth::UserDirectory* users, auth::TokenService* tokens,
-                    Executor* hashing, const Clock* clock, Metrics* metrics, Logger* logger)
+                    Executor* hashing, const Clock* clock, Metrics* metrics, Logger* logger, AuditLog* audit)
       : options_(options),
         users_(users),
         tokens_(tokens),
@@ -120,6 +120,7 @@ class PooledAuthService final : public AuthService {
         clock_(clock),
         metrics_(metrics),
         logger_(logger),
+        audit_(audit),
         limiter_(options.auth_per_second, options.auth_burst) {
     rejections_ = metrics->AddCounter("kalamdb_rate_limit_rejections_total", "Requests refused by a rate limit.",
                                       {{"limit", "limits.auth_per_second"}});
@@ -138,7 +139,7 @@ class PooledAuthService final : public AuthService {
       done(ErrorReply({.code = ErrorCode::kPermissionDenied, .message = "setup is possible from this host only"}));
       return;
     }
-    OnPool(address, std::move(done), [this, body = std::move(body)] { return DoSetup(body); });
+    OnPool(address, std::move(done), [this, body = std::move(body), address] { return DoSetup(body, address); });
   }
 
   void Logout(std::string access_token, AuthCallback done) override {
@@ -206,7 +207,8 @@ class PooledAuthService final : public AuthService {
 
   AuthReply DoLogin(const std::string& body, const std::string& address);
   AuthReply DoRefresh(const std::string& token, const std::string& body, const std::string& address);
-  AuthReply DoSetup(const std::string& body);
+  AuthReply DoSetup(const std::string& body, const std::string& address);
+  auth::StoreRecords SetupRecord(const char* action, const std::string& user, const std::string& address) const;
   AuthReply SessionReply(const auth::UserRecord& user, const auth::TokenPair& tokens) const;
   void CountFailure(const Error& error, std::string_view name, std::string_view address);
 
@@ -220,6 +222,7 @@ class PooledAuthService final : public AuthService {
   const Clock* const clock_;
   Metrics* const metrics_;
   Logger* const logger_;
+  AuditLog* const audit_;
   auth::RateLimiter limiter_;
   Counter rejections_;
   std::mutex setup_mutex_;  // one setup at a time
@@ -299,7 +302,21 @@ AuthReply PooledAuthService::DoRefresh(const std::string& token, const std::stri
   return SessionReply(*user, *pair);
 }
 
-AuthReply PooledAuthService::DoSetup(const std::string& body) {
+// Whoever sets the server up is about to be root.
+auth::StoreRecords PooledAuthService::SetupRecord(const char* action, const std::string& user,
+                                                  const std::string& address) const {
+  if (audit_ == nullptr) return {};
+  AuditRecord record;
+  record.actor = kRoot;
+  record.subject = user;
+  record.action = action;
+  record.target = user;
+  record.details = "setup";
+  record.address = address;
+  return {audit_->Encode(record)};
+}
+
+AuthReply PooledAuthService::DoSetup(const std::string& body, const std::string& address) {
   const Result<BodyFields> fields = BodyFields::Parse(body, {"user", "username", "password", "root_password", "email"});
   if (!fields.ok()) return ErrorReply(fields.error());
   const Result<std::string> root_password = fields->Get("root_password");
@@ -321,14 +338,16 @@ AuthReply PooledAuthService::DoSetup(const std::string& body) {
     const Status good = auth::CheckPassword(fields->Find("password"));
     if (!good.ok()) return ErrorReply(good.error(), "weak_password");
   }
+  const std::string root(kRoot);
   Result<auth::UserPtr> user =
-      users_->FindByName(kRoot) != nullptr
-          ? users_->SetPassword(kRoot, *root_password)
-          : users_->Create(
-                {.name = std::string(kRoot), .password = *root_password, .email = "", .role = auth::Role::kSystem});
+      users_->FindByName(root) != nullptr
+          ? users_->Alter(root, {.password = *root_password}, SetupRecord("ALTER USER", root, address))
+          : users_->Create({.name = root, .password = *root_password, .email = "", .role = auth::Role::kSystem},
+                           SetupRecord("CREATE USER", root, address));
   if (user.ok() && with_user) {
     user = users_->Create(
-        {.name = name, .password = fields->Find("password"), .email = fields->Find("email"), .role = auth::Role::kDba});
+        {.name = name, .password = fields->Find("password"), .email = fields->Find("email"), .role = auth::Role::kDba},
+        SetupRecord("CREATE USER", name, address));
   }
   if (!user.ok()) return ErrorReply(user.error());
   logger_->Info("setup", {{"user", (*user)->name}});
@@ -403,8 +422,8 @@ Result<auth::Identity> PooledAuthService::VerifyBasic(const std::string& credent
 
 std::unique_ptr<AuthService> AuthService::Create(AuthServiceOptions options, auth::UserDirectory* users,
                                                  auth::TokenService* tokens, Executor* hashing, const Clock* clock,
-                                                 Metrics* metrics, Logger* logger) {
-  return std::make_unique<PooledAuthService>(options, users, tokens, hashing, clock, metrics, logger);
+                                                 Metrics* metrics, Logger* logger, AuditLog* audit) {
+  return std::make_unique<PooledAuthService>(options, users, tokens, hashing, clock, metrics, logger, audit);
 }
 
 }  // namespace kalamdb::service

@@ -16,6 +16,7 @@
 #include "base/executor.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "service/audit_log.h"
 
 namespace kalamdb::service {
 
@@ -37,9 +38,10 @@ struct AuthServiceOptions {
 
 class AuthService {
  public:
+  // audit: where setup is written down; may be null.
   static std::unique_ptr<AuthService> Create(AuthServiceOptions options, auth::UserDirectory* users,
                                              auth::TokenService* tokens, Executor* hashing, const Clock* clock,
-                                             Metrics* metrics, Logger* logger);
+                                             Metrics* metrics, Logger* logger, AuditLog* audit = nullptr);
   virtual ~AuthService() = default;
 
   virtual void Login(std::string body, std::string address, AuthCallback done) = 0;

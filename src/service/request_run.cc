@@ -256,8 +256,12 @@ Result<engine::StatementResult> RequestRun::RunCommand(const engine::StatementPt
   }
   if (const auto* as = std::get_if<engine::ExecuteAs>(&command)) return RunAs(*as);
   if (IsServiceCommand(command)) return run_parts_.commands->Run(command, input);
+  context_.commit_records = run_parts_.commands->RecordsOf(command, input);
   Result<engine::StatementResult> result = run_parts_.parts.engine->Execute(statement, context_, writer_.get());
-  run_parts_.commands->AuditEngineCommand(command, input, result.ok() ? nullptr : &result.error());
+  context_.commit_records.clear();
+  if (!result.ok() && result.error().code == ErrorCode::kPermissionDenied) {
+    run_parts_.commands->AuditRefusal(command, input);
+  }
   return result;
 }
 

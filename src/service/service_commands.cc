@@ -90,8 +90,8 @@ Result<StatementResult> ServiceCommands::Run(const engine::Command& command, con
   return Apply(*job, input);
 }
 
-Status ServiceCommands::Audit(const CommandInput& input, const char* action, const std::string& target,
-                              std::string details) {
+AuditRecord ServiceCommands::RecordOf(const CommandInput& input, const char* action, const std::string& target,
+                                      std::string details) {
   AuditRecord record;
   record.actor = input.identity->name;
   record.action = action;
@@ -99,7 +99,7 @@ Status ServiceCommands::Audit(const CommandInput& input, const char* action, con
   if (record.action.ends_with(" USER")) record.subject = target;
   record.details = std::move(details);
   record.address = *input.address;
-  return audit_->Write(std::move(record));
+  return record;
 }
 
 Status ServiceCommands::CheckMayManageUsers(const CommandInput& input, const char* action, const std::string& target,
@@ -120,11 +120,13 @@ Result<StatementResult> ServiceCommands::Apply(const engine::CreateUser& command
   if (command.if_not_exists && parts_.users->FindByName(command.name) != nullptr) {
     return Message("User '" + command.name + "' already exists");
   }
+  const AuditRecord record =
+      RecordOf(input, "CREATE USER", command.name, "role " + std::string(auth::RoleName(command.role)));
   ASSIGN_OR_RETURN(
       auth::UserPtr user,
       parts_.users->Create(
-          {.name = command.name, .password = command.password, .email = command.email, .role = command.role}));
-  RETURN_IF_ERROR(Audit(input, "CREATE USER", user->name, "role " + std::string(auth::RoleName(user->role))));
+          {.name = command.name, .password = command.password, .email = command.email, .role = command.role},
+          {audit_->Encode(record)}));
   return Message("User '" + user->name + "' created successfully");
 }
 
@@ -135,19 +137,13 @@ Result<StatementResult> ServiceCommands::Apply(const engine::AlterUser& command,
   RETURN_IF_ERROR(CheckMayManageUsers(input, "ALTER USER", command.name, system_touched));
   if (user == nullptr) return NoSuchUser(command.name);
   std::string details;
-  if (command.password) {
-    RETURN_IF_ERROR(parts_.users->SetPassword(command.name, *command.password));
-    details = "password";
-  }
-  if (command.role) {
-    RETURN_IF_ERROR(parts_.users->SetRole(command.name, *command.role));
-    details += (details.empty() ? "role " : ", role ") + std::string(auth::RoleName(*command.role));
-  }
-  if (command.email) {
-    RETURN_IF_ERROR(parts_.users->SetEmail(command.name, *command.email));
-    details += details.empty() ? "email" : ", email";
-  }
-  RETURN_IF_ERROR(Audit(input, "ALTER USER", command.name, std::move(details)));
+  const auto add = [&](const std::string& what) { details += (details.empty() ? "" : ", ") + what; };
+  if (command.password) add("password");
+  if (command.role) add("role " + std::string(auth::RoleName(*command.role)));
+  if (command.email) add("email");
+  const AuditRecord record = RecordOf(input, "ALTER USER", command.name, std::move(details));
+  const auth::UserChange change{.password = command.password, .email = command.email, .role = command.role};
+  RETURN_IF_ERROR(parts_.users->Alter(command.name, change, {audit_->Encode(record)}));
   return Message("User '" + command.name + "' altered successfully");
 }
 
@@ -159,8 +155,10 @@ Result<StatementResult> ServiceCommands::Apply(const engine::DropUser& command, 
     if (!command.if_exists) return NoSuchUser(command.name);
     return Message("User '" + command.name + "' does not exist");
   }
-  RETURN_IF_ERROR(parts_.users->Drop(command.name));
-  RETURN_IF_ERROR(Audit(input, "DROP USER", command.name, ""));
+  RETURN_IF_ERROR(parts_.users->Drop(command.name, [&](const auth::UserRecord& dropped) -> auth::StoreRecords {
+    return {audit_->Encode(RecordOf(input, "DROP USER", command.name, "")),
+            storage::ErasureRecord(dropped.id, parts_.clock->NowMicros())};
+  }));
   return Message("User '" + command.name + "' dropped successfully");
 }
 
@@ -196,12 +194,16 @@ Result<std::string> ServiceCommands::ResolveNamespace(const std::string& name) c
   return Error{.code = ErrorCode::kNamespaceNotFound, .message = "namespace '" + name + "' does not exist"};
 }
 
-void ServiceCommands::AuditEngineCommand(const engine::Command& command, const CommandInput& input,
-                                         const Error* error) {
-  if (error != nullptr && error->code != ErrorCode::kPermissionDenied) return;
+engine::CommitRecords ServiceCommands::RecordsOf(const engine::Command& command, const CommandInput& input) {
+  const AuditedObject object = Audited(command, input.namespace_name);
+  if (object.action == nullptr) return {};
+  return {audit_->Encode(RecordOf(input, object.action, object.target, ""))};
+}
+
+void ServiceCommands::AuditRefusal(const engine::Command& command, const CommandInput& input) {
   const AuditedObject object = Audited(command, input.namespace_name);
   if (object.action == nullptr) return;
-  const Status written = Audit(input, object.action, object.target, error != nullptr ? "denied" : "");
+  const Status written = Audit(input, object.action, object.target, "denied");
   if (!written.ok()) parts_.logger->Error("audit_failed", {{"error", written.error().message}});
 }
 

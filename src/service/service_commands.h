@@ -37,8 +37,10 @@ class ServiceCommands {
   // USE, namespace_id: its spelling in the catalog. Errors: kNamespaceNotFound.
   Result<std::string> ResolveNamespace(const std::string& name) const;
 
-  // Statements of the engine that change schema or access are audited here, done and refused.
-  void AuditEngineCommand(const engine::Command& command, const CommandInput& input, const Error* error);
+  // What goes into the commit of a statement of the engine that changes schema or access: its audit record.
+  engine::CommitRecords RecordsOf(const engine::Command& command, const CommandInput& input);
+  // The refusal of such a statement, in a commit of its own.
+  void AuditRefusal(const engine::Command& command, const CommandInput& input);
 
  private:
   Result<engine::StatementResult> Apply(const engine::CreateUser& command, const CommandInput& input);
@@ -48,7 +50,11 @@ class ServiceCommands {
   // Errors: kPermissionDenied (audited): the caller is no admin, or a dba and `system_touched`.
   Status CheckMayManageUsers(const CommandInput& input, const char* action, const std::string& target,
                              bool system_touched);
-  Status Audit(const CommandInput& input, const char* action, const std::string& target, std::string details);
+  static AuditRecord RecordOf(const CommandInput& input, const char* action, const std::string& target,
+                              std::string details);
+  Status Audit(const CommandInput& input, const char* action, const std::string& target, std::string details) {
+    return audit_->Write(RecordOf(input, action, target, std::move(details)));
+  }
   Result<std::vector<catalog::TablePtr>> TablesOf(const engine::StorageJob& command, const CommandInput& input) const;
 
   const SqlService::Parts parts_;

@@ -3,7 +3,7 @@
 
 namespace kalamdb::service {
 
-Status CommittedUserStore::Write(std::vector<std::pair<std::string, std::optional<std::string>>> records) {
+Status CommittedUserStore::Write(auth::StoreRecords records) {
   storage::CommitRequest request;
   request.system_records = std::move(records);
   storage::CommitOutcome outcome = database_->commits().Run(std::move(request));

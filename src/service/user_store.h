@@ -16,7 +16,7 @@ namespace kalamdb::service {
 class CommittedUserStore final : public auth::UserStore {
  public:
   explicit CommittedUserStore(storage::Database* database) : database_(database) {}
-  Status Write(std::vector<std::pair<std::string, std::optional<std::string>>> records) override;
+  Status Write(auth::StoreRecords records) override;
 
  private:
   storage::Database* const database_;

@@ -102,7 +102,7 @@ Result<QueryRunner::Signature> SignatureOf(const CommandServices& services, cons
   return services.runner->Bind(*filled, context, view);
 }
 
-// INSERT INTO the new table; where that fails the table goes again.
+// INSERT INTO the new table; where that fails the table goes again, and so does the record that says it was made.
 Result<StatementResult> FillTable(const CommandServices& services, const catalog::TablePtr& table,
                                   const std::string& select, const ExecuteContext& context) {
   NoRows sink;
@@ -118,7 +118,9 @@ Result<StatementResult> FillTable(const CommandServices& services, const catalog
   drop.table = table;
   drop.expected_version = table->version();
   bool retry = false;
-  (void)CommitCatalog(services, {std::move(drop)}, context, &retry);
+  ExecuteContext undo = context;
+  for (auto& [key, value] : undo.commit_records) value.reset();
+  (void)CommitCatalog(services, {std::move(drop)}, undo, &retry);
   return Shifted(std::move(filled).error(), 1 - PositionOf(head, head.size()));
 }
 

@@ -27,8 +27,8 @@ Result<Seq> CommitCatalog(const CommandServices& services, std::vector<Change> c
   storage::CommitRequest request;
   request.catalog_changes = std::move(changes);
   request.not_null = std::move(not_null);
+  request.system_records = context.commit_records;
   request.durability = storage::Durability::kSync;
-  (void)context;
   storage::CommitOutcome outcome = services.database->commits().Run(std::move(request));
   *retry = false;
   switch (outcome.kind) {
