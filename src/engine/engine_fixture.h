@@ -1,5 +1,4 @@
-// What the tests of class Engine share: a server's engine over a database in a temporary directory, users, and SQL in
-// one word.
+// What the tests of class Engine share: a server's engine over a database, and SQL in one word.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,69 +9,32 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/files.h"
-#include "engine/engine.h"
-#include "storage/database.h"
+#include "engine/database_fixture.h"
 
 namespace kalamdb::engine {
 
-class EngineFixture : public testing::Test {
+class EngineFixture : public DatabaseFixture {
  protected:
-  // Gathers the rows of a statement, one JSON array a line.
-  class LineSink final : public RowSink {
-   public:
-    Status OnSchema(const ResultSchema& given) override {
-      schema = given;
-      rows.clear();
-      return {};
-    }
-    char separator() const override { return '\n'; }
-    Status OnRows(std::string_view json, size_t) override {
-      if (!rows.empty()) rows.push_back('\n');
-      rows.append(json);
-      return {};
-    }
-    ResultSchema schema;
-    std::string rows;
-  };
-
   void SetUp() override {
     Open();
-    root_ = {.user = UserId(1), .name = "root", .role = auth::Role::kSystem};
-    alice_ = {.user = UserId(7), .name = "alice", .role = auth::Role::kUser};
-    bob_ = {.user = UserId(8), .name = "bob", .role = auth::Role::kUser};
-    service_ = {.user = UserId(9), .name = "svc", .role = auth::Role::kService};
     EXPECT_EQ(Sql("CREATE NAMESPACE IF NOT EXISTS app").substr(0, 2), "ok");
   }
-  void TearDown() override { Close(); }
-
-  void Open() {
-    auto opened = storage::Database::Open({.data_dir = dir_.path()}, &clock_, &metrics_, &logger_);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    database_ = *std::move(opened);
+  storage::ColdFileFormat* OpenEngine() override {
     EngineOptions options;
     options.data_dir = dir_.path();
     options.copy_directories = {files_.path()};
     auto engine = Engine::Open(options, database_.get(), &clock_, &metrics_, &logger_);
-    ASSERT_TRUE(engine.ok()) << engine.error().message;
+    EXPECT_TRUE(engine.ok()) << engine.error().message;
+    if (!engine.ok()) return nullptr;
     engine_ = *std::move(engine);
-    database_->Connect(engine_->cold_file_format(), nullptr);
-    ASSERT_TRUE(database_->Start().ok());
+    return engine_->cold_file_format();
   }
-  void Close() {
-    if (database_ != nullptr) database_->Stop();
-    engine_.reset();
-    database_.reset();
-  }
+  void CloseEngine() override { engine_.reset(); }
 
   ExecuteContext ContextOf(const auth::Identity& who, const std::vector<row::JsonParam>* params = nullptr) {
-    ExecuteContext context;
-    context.identity = who;
+    ExecuteContext context = DatabaseFixture::ContextOf(who, params);
     context.namespace_name = "app";
-    context.params = params;
-    context.now = now_ != 0 ? now_ : clock_.NowMicros();
-    context.durability = storage::Durability::kWal;
+    if (now_ != 0) context.now = now_;
     return context;
   }
 
@@ -114,7 +76,7 @@ class EngineFixture : public testing::Test {
     return SqlAs(root_, sql, params);
   }
 
-  static std::string Shown(const Error& error) { return std::string(ErrorCodeName(error.code)) + ": " + error.message; }
+  using DatabaseFixture::Shown;
   static std::string Shown(const Result<StatementResult>& result, const LineSink& sink) {
     if (!result.ok()) return Shown(result.error());
     if (result->has_rows) return sink.rows;
@@ -124,14 +86,9 @@ class EngineFixture : public testing::Test {
   static row::JsonParam Text(std::string value) { return {row::JsonParam::Kind::kString, std::move(value)}; }
   static row::JsonParam Null() { return {}; }
 
-  TempDirectory dir_{"engine"}, files_{"copy"};
-  SystemClock clock_;
+  TempDirectory files_{"copy"};
   Micros now_ = 0;  // the start of every statement; 0 = what the clock says
-  Metrics metrics_;
-  Logger logger_;
-  std::unique_ptr<storage::Database> database_;
   std::unique_ptr<Engine> engine_;
-  auth::Identity root_, alice_, bob_, service_;
 };
 
 }  // namespace kalamdb::engine

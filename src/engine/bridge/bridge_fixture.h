@@ -1,5 +1,4 @@
-// What the tests of the bridge share: a database with Parquet in a temporary directory, tables, users, and SQL in one
-// word.
+// What the tests of the bridge share: a database with Parquet, tables, and SQL in one word.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,67 +7,27 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/files.h"
 #include "duckdb/parser/parser.hpp"
 #include "engine/bridge/bridge.h"
-#include "storage/database.h"
+#include "engine/database_fixture.h"
 
 namespace kalamdb::engine {
 
-// Gathers the rows of a statement as JSON arrays.
-class TextSink final : public RowSink {
- public:
-  Status OnSchema(const ResultSchema& result_schema) override {
-    schema = result_schema;
-    rows.clear();
-    return {};
-  }
-  char separator() const override { return '\n'; }
-  Status OnRows(std::string_view json, size_t count) override {
-    if (!rows.empty()) rows.push_back('\n');
-    rows.append(json);
-    total += count;
-    return {};
-  }
-  ResultSchema schema;
-  std::string rows;
-  size_t total = 0;
-};
-
-class BridgeFixture : public testing::Test {
+class BridgeFixture : public DatabaseFixture {
  protected:
-  void SetUp() override {
-    Open();
-    alice_.user = UserId(7);
-    alice_.name = "alice";
-    bob_.user = UserId(8);
-    bob_.name = "bob";
-    root_.user = UserId(1);
-    root_.name = "root";
-    root_.role = auth::Role::kSystem;
-  }
-  void TearDown() override { Close(); }
-
-  void Open() {
-    auto opened = storage::Database::Open({.data_dir = dir_.path()}, &clock_, &metrics_, &logger_);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    database_ = *std::move(opened);
+  void SetUp() override { Open(); }
+  storage::ColdFileFormat* OpenEngine() override {
     EngineOptions options;
     options.data_dir = dir_.path();
     options.transaction_rows = 20'000;
     options.memory_bytes = 128u << 20;
     auto bridge = Bridge::Open(options, database_.get(), &clock_, &ids_, &metrics_, &logger_);
-    ASSERT_TRUE(bridge.ok()) << bridge.error().message;
+    EXPECT_TRUE(bridge.ok()) << bridge.error().message;
+    if (!bridge.ok()) return nullptr;
     bridge_ = *std::move(bridge);
-    database_->Connect(bridge_->format(), nullptr);
-    ASSERT_TRUE(database_->Start().ok());
+    return bridge_->format();
   }
-  void Close() {
-    if (database_ != nullptr) database_->Stop();
-    bridge_.reset();
-    database_.reset();
-  }
+  void CloseEngine() override { bridge_.reset(); }
 
   static row::Column Column(const std::string& name, row::Type type, bool key = false) {
     row::Column column;
@@ -121,38 +80,28 @@ class BridgeFixture : public testing::Test {
     ASSERT_TRUE(flushed.ok()) << flushed.error().message;
   }
 
-  Result<StatementResult> Run(const auth::Identity& who, const std::string& sql, TextSink* sink,
+  Result<StatementResult> Run(const auth::Identity& who, const std::string& sql, LineSink* sink,
                               std::vector<duckdb::Value> params = {}) {
     duckdb::Parser parser;
     parser.ParseQuery(sql);
     QueryInput input;
     input.statement = parser.statements[0].get();
     for (auto& param : params) input.params.push_back(param);
-    ExecuteContext context;
-    context.identity = who;
-    context.now = clock_.NowMicros();
-    context.durability = storage::Durability::kWal;
-    return bridge_->runner().Run(input, context, sink);
+    return bridge_->runner().Run(input, ContextOf(who), sink);
   }
   // Rows, one a line; or "CODE: message".
   std::string Sql(const std::string& sql, std::vector<duckdb::Value> params = {}) {
     return SqlAs(alice_, sql, std::move(params));
   }
   std::string SqlAs(const auth::Identity& who, const std::string& sql, std::vector<duckdb::Value> params = {}) {
-    TextSink sink;
+    LineSink sink;
     auto result = Run(who, sql, &sink, std::move(params));
-    if (!result.ok()) return std::string(ErrorCodeName(result.error().code)) + ": " + result.error().message;
+    if (!result.ok()) return Shown(result.error());
     return result->has_rows ? sink.rows : std::to_string(result->row_count);
   }
 
-  TempDirectory dir_{"bridge"};
-  SystemClock clock_;
-  Metrics metrics_;
-  Logger logger_;
   IdGenerators ids_{clock_, 1};
-  std::unique_ptr<storage::Database> database_;
   std::unique_ptr<Bridge> bridge_;
-  auth::Identity alice_, bob_, root_;
 };
 
 }  // namespace kalamdb::engine

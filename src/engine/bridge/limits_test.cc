@@ -31,7 +31,7 @@ class LimitsTest : public BridgeFixture {
     context.identity = alice_;
     context.deadline_ns = deadline_ns;
     context.cancelled = cancelled;
-    TextSink sink;
+    LineSink sink;
     return bridge_->runner().Run(input, context, &sink);
   }
 };
@@ -104,7 +104,7 @@ TEST_F(LimitsTest, ExplainSaysWhatWasRead) {
   input.explain_analyze = true;
   ExecuteContext context;
   context.identity = alice_;
-  TextSink sink;
+  LineSink sink;
   ASSERT_TRUE(bridge_->runner().Run(input, context, &sink).ok());
   EXPECT_NE(sink.rows.find("[\"segments\",\"read 1, pruned 0\"]"), std::string::npos) << sink.rows;
   EXPECT_NE(sink.rows.find("[\"row_groups\",\"read 1, pruned 2\"]"), std::string::npos) << sink.rows;
@@ -126,7 +126,7 @@ TEST_F(LimitsTest, BindTellsTypes) {
 
 TEST_F(LimitsTest, SchemaFlagsFollowColumns) {
   MakeShared("open", catalog::AccessLevel::kPublicWrite);
-  TextSink sink;
+  LineSink sink;
   ASSERT_TRUE(Run(alice_, "SELECT v AS a, id AS b, id + 1 AS c FROM open ORDER BY 1", &sink).ok());
   ASSERT_EQ(sink.schema.columns.size(), 3U);
   EXPECT_FALSE(sink.schema.columns[0].primary_key);
@@ -169,7 +169,7 @@ TEST_F(LimitsTest, StreamsEndByTime) {
   ExecuteContext later;
   later.identity = alice_;
   later.now = clock_.NowMicros() + 61 * kMicrosPerSecond;
-  TextSink sink;
+  LineSink sink;
   ASSERT_TRUE(bridge_->runner().Run(input, later, &sink).ok());
   EXPECT_EQ(sink.rows, "[\"0\"]");
 }
