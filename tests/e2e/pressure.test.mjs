@@ -13,7 +13,7 @@ test('the largest table is flushed early, the others stay hot', async () => {
   await root.ok("INSERT INTO app.small SELECT i, 'x' FROM range(100) t(i)");
   const insert = (from) => root.ok("INSERT INTO app.large SELECT i, repeat('y', 500) FROM range($1, $2) t(i)", [from, from + 1000]);
   await insert(0);
-  assert.ok(await metric(server, 'kalamdb_hot_bytes') > 500_000);
+  await until(async () => await metric(server, 'kalamdb_hot_bytes') > 500_000, 'the hot rows to be counted');
   assert.equal(await metric(server, 'kalamdb_pressure_flushes_total'), 0);
   for (let from = 1000; from < 5000; from += 1000) await insert(from);
   const jobs = () => root.rows("SELECT job_type, table_name FROM system.jobs WHERE status = 'completed'");
