@@ -74,35 +74,60 @@ void AppendLine(std::string_view name, std::string_view suffix, std::string_view
   *out += '\n';
 }
 
-void AppendHistogram(std::string_view name, const std::string& labels, const prometheus::ClientMetric& metric,
-                     std::string* out) {
-  std::string start(name);
-  start += "_bucket{";
-  start += labels;
-  start += labels.empty() ? "le=\"" : ",le=\"";
+// What follows the labels in the lines of buckets: the same for every series of a family.
+std::vector<std::string> BucketEnds(const prometheus::ClientMetric& metric) {
+  std::vector<std::string> ends;
   for (const auto& bucket : metric.histogram.bucket) {
+    std::string end = metric.label.empty() ? "le=\"" : ",le=\"";
+    AppendNumber(bucket.upper_bound, &end);
+    ends.push_back(end + "\"} ");
+  }
+  return ends;
+}
+
+void AppendHistogram(std::string_view name, const std::string& labels, const std::vector<std::string>& bucket_ends,
+                     const prometheus::ClientMetric& metric, std::string* out) {
+  const std::string start = std::string(name) + "_bucket{" + labels;
+  char digits[24];
+  for (size_t i = 0; i < metric.histogram.bucket.size(); ++i) {
     *out += start;
-    AppendNumber(bucket.upper_bound, out);
-    *out += "\"} ";
-    AppendNumber(static_cast<double>(bucket.cumulative_count), out);
+    *out += bucket_ends[i];
+    const uint64_t count = metric.histogram.bucket[i].cumulative_count;
+    out->append(digits, std::to_chars(digits, digits + sizeof(digits), count).ptr);
     *out += '\n';
   }
   AppendLine(name, "_sum", labels, metric.histogram.sample_sum, out);
   AppendLine(name, "_count", labels, static_cast<double>(metric.histogram.sample_count), out);
 }
 
+// About as many bytes as the text will have: growing step by step would copy it several times.
+size_t EstimateBytes(const std::vector<prometheus::MetricFamily>& families) {
+  constexpr size_t kLineBytes = 48;  // what stands around name and labels
+  size_t bytes = 0;
+  for (const auto& family : families) {
+    size_t labels = 0;
+    for (const auto& label : family.metric.front().label) labels += label.name.size() + label.value.size() + 4;
+    const size_t lines = family.metric.size() * (family.metric.front().histogram.bucket.size() + 2);
+    bytes += family.help.size() + lines * (family.name.size() + labels + kLineBytes);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::string MetricsText(const std::vector<prometheus::MetricFamily>& families) {
   std::string out;
+  out.reserve(EstimateBytes(families));
   for (const auto& family : families) {
     const bool is_histogram = family.type == prometheus::MetricType::Histogram;
     const bool is_counter = family.type == prometheus::MetricType::Counter;
     AppendHead(family, is_histogram ? "histogram" : is_counter ? "counter" : "gauge", &out);
+    // Families have the same buckets and label names throughout.
+    const std::vector<std::string> bucket_ends = BucketEnds(family.metric.front());
     for (const auto& metric : family.metric) {
       const std::string labels = LabelsOf(metric);
       if (is_histogram) {
-        AppendHistogram(family.name, labels, metric, &out);
+        AppendHistogram(family.name, labels, bucket_ends, metric, &out);
       } else {
         AppendLine(family.name, "", labels, is_counter ? metric.counter.value : metric.gauge.value, &out);
       }

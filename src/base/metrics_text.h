@@ -14,6 +14,7 @@ struct MetricFamily;
 
 namespace kalamdb {
 
+// REQUIRES: no family is empty.
 std::string MetricsText(const std::vector<prometheus::MetricFamily>& families);
 
 }  // namespace kalamdb
