@@ -194,7 +194,7 @@ TEST(RowCodec, RefusesOtherVersionsFormatsAndFlags) {
 
 TEST(RowCodec, ARowRemembersTheVersionItWasWrittenUnder) {
   std::vector<Column> columns(1);
-  columns[0] = {.id = ColumnId(1), .name = "c0", .type = *ParseType("INT")};
+  columns[0] = {.id = ColumnId(1), .name = "c0", .type = *ParseType("INT"), .nullable = false, .key_position = 1};
   const Schema schema(SchemaVersion(70'000), std::move(columns));
   const RowLayout layout(schema);
   std::string row = EncodeRow(schema, layout, {Value::Int(1)});
