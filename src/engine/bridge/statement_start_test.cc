@@ -14,7 +14,7 @@ class StatementStartTest : public BridgeFixture {
     ExecuteContext context;
     context.identity = alice_;
     context.now = now;
-    TextSink sink;
+    LineSink sink;
     const auto result = bridge_->runner().Run(input, context, &sink);
     return result.ok() ? sink.rows : std::string(ErrorCodeName(result.error().code)) + ": " + result.error().message;
   }
