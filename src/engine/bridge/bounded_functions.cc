@@ -40,6 +40,7 @@ struct Guarded final : duckdb::ScalarFunctionInfo {
   CallSize size = nullptr;
   PatternKind pattern = PatternKind::kNone;
   bool counts_matches = false;  // regexp_replace
+  bool makes_what_it_holds = false;
   bool takes_program = false, walks_json = false;
   duckdb::scalar_function_t function;
   duckdb::bind_scalar_function_t bind = nullptr;
@@ -129,8 +130,9 @@ class Call {
     EndIfInterrupted(state_);
     if (input_.ColumnCount() == 0 || input_.size() == 0) return Apply(input_, result_);
     uint64_t work = Held(input_);
-    if (guarded_.size != nullptr || (guarded_.takes_program && work > kMostProgramBytes) ||
-        (guarded_.walks_json && work > kMostJsonDepth))
+    const bool sized = guarded_.size != nullptr &&
+                       !(guarded_.makes_what_it_holds && work <= kFoldedBytes && work <= guarded_.value_bytes);
+    if (sized || (guarded_.takes_program && work > kMostProgramBytes) || (guarded_.walks_json && work > kMostJsonDepth))
       work += Check();
     if (work > kFoldedBytes) RefuseConstant(work);
     if (work <= kSliceBytes || input_.size() == 1 || input_.AllConstant()) return Apply(input_, result_);
@@ -302,6 +304,7 @@ void Guard(const std::string& name, uint64_t value_bytes, ScalarFunction* functi
   guarded->size = FindCallSize(name);
   guarded->pattern = PatternKindOf(name, function->arguments.size());
   guarded->counts_matches = name == "regexp_replace";
+  guarded->makes_what_it_holds = MakesWhatItHolds(guarded->size);
   guarded->takes_program = IsProgram(name, 1);
   guarded->walks_json = WalksJson(name);
   guarded->function = function->function;

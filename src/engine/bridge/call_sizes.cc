@@ -14,6 +14,7 @@ using duckdb::PhysicalType;
 
 constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
 constexpr uint64_t kBytesOfCharacter = 4;  // the most in UTF-8
+constexpr uint64_t kCounted = 1u << 10;    // replace: below it the bound will do
 
 uint64_t Times(uint64_t a, uint64_t b) {
   uint64_t product = 0;
@@ -107,7 +108,10 @@ uint64_t OccurrencesOf(std::string_view what, std::string_view text) {
 uint64_t Replaced(const CallArguments& call, size_t row) {
   const std::string_view text = call.Text(0, row), from = call.Text(1, row), to = call.Text(2, row);
   if (from.empty() || to.size() <= from.size()) return text.size();
-  return Plus(text.size(), Times(OccurrencesOf(from, text), to.size() - from.size()));
+  const uint64_t growth = to.size() - from.size();
+  const uint64_t at_most = Plus(text.size(), Times(text.size() / from.size(), growth));
+  if (at_most <= kCounted) return at_most;
+  return Plus(text.size(), Times(OccurrencesOf(from, text), growth));
 }
 
 // If every character matched; a reference to a group gives at most the text again.
@@ -251,6 +255,8 @@ bool IsDistinctAggregate(std::string_view aggregate_name) {
   static constexpr std::string_view kNames[] = {"entropy", "histogram", "histogram_exact", "mode"};
   return std::find(std::begin(kNames), std::end(kNames), aggregate_name) != std::end(kNames);
 }
+
+bool MakesWhatItHolds(CallSize size) { return size == Together; }
 
 CallSize DistinctSize() { return Distinct; }
 

@@ -45,6 +45,9 @@ using CallSize = uint64_t (*)(const CallArguments& arguments, size_t row);
 // nullptr: never far more than the arguments hold.
 CallSize FindCallSize(std::string_view function_name);
 
+// Whether that is the sum of the arguments (concat): nothing to look at where all rows together hold little.
+bool MakesWhatItHolds(CallSize size);
+
 // An aggregate over a list (list_aggregate) that keeps each distinct element beside it, and what that takes.
 bool IsDistinctAggregate(std::string_view aggregate_name);
 CallSize DistinctSize();

@@ -45,6 +45,10 @@ Status LockDown(duckdb::Connection& connection, const InstanceOptions& options) 
     directories += (directories.empty() ? "" : ", ") + Quoted(directory);
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL TimeZone = 'UTC'"));
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL enable_external_file_cache = false"));
+  if (!options.spill_directory.empty()) {
+    RETURN_IF_ERROR(Execute(connection, "SET GLOBAL max_temp_directory_size = '" +
+                                            std::to_string(options.memory_bytes / 1024 * kSpillFactor) + "KiB'"));
+  }
   if (!directories.empty())
     RETURN_IF_ERROR(Execute(connection, "SET GLOBAL allowed_directories = [" + directories + "]"));
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL autoinstall_known_extensions = false"));

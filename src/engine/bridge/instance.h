@@ -20,6 +20,8 @@ namespace kalamdb::engine {
 
 inline constexpr size_t kMaxConnections = 64;  // of the pool; who comes later waits for one
 
+inline constexpr uint64_t kSpillFactor = 16;  // what is spilled is at most so many times the memory
+
 struct InstanceOptions {
   uint64_t memory_bytes = 512ull << 20;
   uint64_t value_bytes = 64ull << 20;  // of one value that a function makes

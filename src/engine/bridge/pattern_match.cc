@@ -78,7 +78,8 @@ void RefuseBacktracking(std::string_view text, size_t choices) {
 }
 
 // Whether the rows are for us; throws where they are for nobody.
-bool IsWorthIt(PatternKind kind, const CallArguments& call, size_t rows) {
+bool IsWorthIt(PatternKind kind, const CallArguments& call, size_t rows, bool one_pattern) {
+  if (one_pattern && Choices(call.Text(1, 0), kind == PatternKind::kGlob ? '*' : '%') < 2) return false;
   bool worth = false;
   for (size_t row = 0; row < rows; ++row) {
     const std::string_view pattern = call.Text(1, row);
@@ -152,7 +153,8 @@ bool MatchesGlob(std::string_view text, std::string_view pattern, duckdb::Expres
 bool MatchWithinBounds(PatternKind kind, duckdb::DataChunk& input, duckdb::ExpressionState& state,
                        duckdb::Vector& result) {
   const size_t rows = input.AllConstant() ? 1 : input.size();
-  if (!IsWorthIt(kind, CallArguments(input), rows)) return false;
+  const bool one_pattern = input.data[1].GetVectorType() == duckdb::VectorType::CONSTANT_VECTOR;
+  if (!IsWorthIt(kind, CallArguments(input), rows, one_pattern)) return false;
   duckdb::DataChunk folded;
   folded.InitializeEmpty(input.GetTypes());
   folded.Reference(input);
