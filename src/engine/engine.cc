@@ -158,18 +158,27 @@ class EngineOfDuckDb final : public Engine {
  private:
   // What system.cache_stats says, as metrics.
   void WatchCaches(Metrics& metrics) {
-    const MetricLabels plan = {{"cache", "plan"}};
-    const Counter hits = metrics.AddCounter("kalamdb_cache_hits_total", "Look-ups a cache answered.", plan);
-    const Counter misses = metrics.AddCounter("kalamdb_cache_misses_total", "Look-ups a cache did not answer.", plan);
-    const Counter evictions =
-        metrics.AddCounter("kalamdb_cache_evictions_total", "Entries a cache dropped for want of room.", plan);
-    const Gauge bytes = metrics.AddGauge("kalamdb_cache_bytes", "Memory a cache holds.", plan);
-    cache_metrics_ = metrics.OnCollect([this, hits, misses, evictions, bytes] {
-      const CacheRow row = CacheStats()[0];
-      hits.RaiseTo(static_cast<double>(row.hits));
-      misses.RaiseTo(static_cast<double>(row.misses));
-      evictions.RaiseTo(static_cast<double>(row.evictions));
-      bytes.Set(static_cast<double>(row.bytes));
+    struct Series {
+      Counter hits, misses, evictions;
+      Gauge bytes;
+    };
+    std::vector<Series> series;
+    for (const CacheRow& row : CacheStats()) {
+      const MetricLabels labels = {{"cache", row.cache}};
+      series.push_back(
+          {metrics.AddCounter("kalamdb_cache_hits_total", "Look-ups a cache answered.", labels),
+           metrics.AddCounter("kalamdb_cache_misses_total", "Look-ups a cache did not answer.", labels),
+           metrics.AddCounter("kalamdb_cache_evictions_total", "Entries a cache dropped for want of room.", labels),
+           metrics.AddGauge("kalamdb_cache_bytes", "Memory a cache holds.", labels)});
+    }
+    cache_metrics_ = metrics.OnCollect([this, series = std::move(series)] {
+      const std::vector<CacheRow> rows = CacheStats();
+      for (size_t i = 0; i < series.size(); ++i) {
+        series[i].hits.RaiseTo(static_cast<double>(rows[i].hits));
+        series[i].misses.RaiseTo(static_cast<double>(rows[i].misses));
+        series[i].evictions.RaiseTo(static_cast<double>(rows[i].evictions));
+        series[i].bytes.Set(static_cast<double>(rows[i].bytes));
+      }
     });
   }
 

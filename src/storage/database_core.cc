@@ -191,6 +191,10 @@ void DatabaseCore::AddMetrics() {
   oldest_view_seconds_ = metrics.AddGauge("kalamdb_oldest_view_seconds", "Age of the oldest view that is still read.");
   stalls_ = metrics.AddCounter("kalamdb_rocksdb_stalls_total", "Times the key-value store slowed writers down.");
   compactions_ = metrics.AddCounter("kalamdb_rocksdb_compactions_total", "Compactions of the key-value store.");
+  const MetricLabels block = {{"cache", "block"}};  // RocksDB does not count its evictions
+  block_hits_ = metrics.AddCounter("kalamdb_cache_hits_total", "Look-ups a cache answered.", block);
+  block_misses_ = metrics.AddCounter("kalamdb_cache_misses_total", "Look-ups a cache did not answer.", block);
+  block_bytes_ = metrics.AddGauge("kalamdb_cache_bytes", "Memory a cache holds.", block);
   for (int i = 0; i < kv::kFamilyCount; ++i) {
     std::string name(kv::FamilyName(static_cast<kv::Family>(i)));
     family_bytes_[name] =
@@ -207,6 +211,9 @@ void DatabaseCore::FillMetrics() {
   }
   stalls_.RaiseTo(static_cast<double>(stats.stalls));
   compactions_.RaiseTo(static_cast<double>(stats.compactions));
+  block_hits_.RaiseTo(static_cast<double>(stats.block_cache_hits));
+  block_misses_.RaiseTo(static_cast<double>(stats.block_cache_misses));
+  block_bytes_.Set(static_cast<double>(stats.block_cache_bytes));
   oldest_view_seconds_.Set(OldestViewSeconds());
 }
 

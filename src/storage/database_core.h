@@ -71,7 +71,8 @@ class DatabaseCore final : public Database {
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<Maintenance> maintenance_;
   Gauge oldest_view_seconds_;
-  Counter stalls_, compactions_;
+  Counter stalls_, compactions_, block_hits_, block_misses_;
+  Gauge block_bytes_;
   std::map<std::string, Gauge> family_bytes_;
   std::unique_ptr<Metrics::Collector> collector_;
 };

@@ -8,8 +8,8 @@ import { Client } from '../harness/client.mjs';
 
 const timeoutMs = 2_000;
 const mostMs = 10_000 * patience;  // with a busy machine around
-// The server has 512 MiB for storage and engine, the process itself some 100, more where it has many cores. A sanitizer keeps shadows of memory and
-// freed blocks, and the heap of the engine's calls is not counted under it.
+// The server has 512 MiB for storage and engine, the process itself some 100, more where it has many cores. A
+// sanitizer keeps shadows of memory and freed blocks, and the heap of the engine's calls is not counted under it.
 const mostMegabytes = patience > 1 ? 4_000 : 1_500;
 const long = "(SELECT repeat('x', 5000000) s)";
 

@@ -152,6 +152,19 @@ test('the busiest hundred tables have names; one that loses its name adds to oth
   assert.deepEqual(lint((await scrape()).text), []);
 });
 
+test('a cache of system.cache_stats has its metrics, and they move', async () => {
+  await root.ok('CREATE NAMESPACE kept; CREATE TABLE kept.t (id INT PRIMARY KEY); INSERT INTO kept.t VALUES (1); STORAGE FLUSH TABLE kept.t WAIT');
+  for (let i = 0; i < 3; i++) assert.equal(Number(await root.value('SELECT id FROM kept.t WHERE id = 1')), 1);
+  const caches = (await root.rows('SELECT cache FROM system.cache_stats')).map((row) => row[0] ?? row.cache);
+  assert.ok(caches.includes('plan') && caches.includes('footer') && caches.includes('cold_row'), caches.join());
+  const { values } = await scrape();
+  for (const cache of caches)
+    for (const what of ['hits_total', 'misses_total', 'bytes', ...(cache === 'block' ? [] : ['evictions_total'])])
+      assert.ok(values.has(`kalamdb_cache_${what}{cache="${cache}"}`), `${what} of ${cache}`);
+  assert.ok(values.get('kalamdb_cache_hits_total{cache="cold_row"}') >= 1, 'the second read of a cold key');
+  assert.ok(values.get('kalamdb_cache_bytes{cache="footer"}') > 0);
+});
+
 test('system tables say what they are documented to say', async () => {
   const columns = async (name) => (await root.ok(`SELECT * FROM system.${name} LIMIT 0`))[0].schema.map((c) => c.name).join(', ');
   assert.equal(await columns('users'), 'user_id, role, email, auth_type, failed_login_attempts, locked_until, last_login_at, created_at, updated_at');

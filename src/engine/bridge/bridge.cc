@@ -36,7 +36,7 @@ Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, stora
   bridge->options_ = options;
   bridge->metrics_ = metrics;
   bridge->logger_ = logger;
-  ASSIGN_OR_RETURN(bridge->parquet_, ParquetFormat::Open(options.data_dir, metrics));
+  ASSIGN_OR_RETURN(bridge->parquet_, ParquetFormat::Open(options.data_dir));
   bridge->services_.database = database;
   bridge->services_.clock = clock;
   bridge->services_.ids = ids;

@@ -68,7 +68,7 @@ Error SegmentError(const storage::SegmentRecord& segment, const std::string& wha
                                                    std::to_string(segment.table.value) + " cannot be read: " + what};
 }
 
-Result<std::unique_ptr<ParquetFormat>> ParquetFormat::Open(const std::string& data_dir, Metrics* metrics) {
+Result<std::unique_ptr<ParquetFormat>> ParquetFormat::Open(const std::string& data_dir) {
   std::unique_ptr<ParquetFormat> format(new ParquetFormat(data_dir));
   try {
     duckdb::DBConfig config;
@@ -80,12 +80,6 @@ Result<std::unique_ptr<ParquetFormat>> ParquetFormat::Open(const std::string& da
   } catch (const std::exception& exception) {
     return Error{ErrorCode::kInternal,
                  std::string("the SQL engine does not open: ") + duckdb::ErrorData(exception).Message()};
-  }
-  if (metrics != nullptr) {
-    format->hits_counter_ =
-        metrics->AddCounter("kalamdb_cache_hits_total", "Look-ups a cache answered.", {{"cache", "footer"}});
-    format->misses_counter_ =
-        metrics->AddCounter("kalamdb_cache_misses_total", "Look-ups a cache did not answer.", {{"cache", "footer"}});
   }
   return format;
 }
@@ -121,7 +115,6 @@ Result<duckdb::shared_ptr<duckdb::ParquetReader>> ParquetFormat::OpenReader(duck
       ++misses_;
     }
   }
-  (metadata ? hits_counter_ : misses_counter_).Add();
   if (!metadata) RETURN_IF_ERROR(Verify(segment, path));
   duckdb::shared_ptr<duckdb::ParquetReader> reader;
   duckdb::ParquetOptions options;

@@ -12,7 +12,6 @@
 #include <string>
 #include <unordered_map>
 
-#include "base/metrics.h"
 #include "duckdb.hpp"
 #include "engine/engine.h"
 #include "engine/parquet/cold_row_cache.h"
@@ -29,7 +28,7 @@ inline constexpr size_t kGroupBytes = 64u << 20;  // of encoded rows; a group of
 class ParquetFormat final : public storage::ColdFileFormat {
  public:
   // `data_dir` of the database; segment paths are relative to its cold/.
-  static Result<std::unique_ptr<ParquetFormat>> Open(const std::string& data_dir, Metrics* metrics);
+  static Result<std::unique_ptr<ParquetFormat>> Open(const std::string& data_dir);
   ~ParquetFormat() override;
 
   Result<std::unique_ptr<storage::ColdFileWriter>> NewWriter(const storage::ColdFileOptions& options) override;
@@ -64,7 +63,6 @@ class ParquetFormat final : public storage::ColdFileFormat {
   ColdRowCache rows_;
   std::unique_ptr<duckdb::DuckDB> database_;
   std::unique_ptr<duckdb::Connection> connection_;
-  Counter hits_counter_, misses_counter_;
   mutable std::mutex mutex_;                      // guards what follows
   std::unordered_map<uint64_t, Footer> footers_;  // by segment id
   std::list<uint64_t> recent_;                    // most recent first
