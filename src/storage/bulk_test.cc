@@ -28,11 +28,6 @@ class BulkTest : public StorageFixture {
     EXPECT_TRUE(commit.ok());
     return *commit;
   }
-  CommitOutcome Commit(std::shared_ptr<BulkCommit> bulk) {
-    CommitRequest request;
-    request.bulk = std::move(bulk);
-    return db_->commits().Run(std::move(request));
-  }
   std::string error_;
 };
 

@@ -27,11 +27,6 @@ class EraseTest : public StorageFixture {
     EXPECT_TRUE(commit.ok());
     return *commit;
   }
-  CommitOutcome Commit(std::shared_ptr<BulkCommit> bulk) {
-    CommitRequest request;
-    request.bulk = std::move(bulk);
-    return db_->commits().Run(std::move(request));
-  }
   void DropUser(UserId user) {
     CommitRequest request;
     request.system_records.push_back(ErasureRecord(user, clock_.NowMicros()));

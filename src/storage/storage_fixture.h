@@ -140,6 +140,11 @@ class StorageFixture : public testing::Test {
     values.resize(table_->schema()->size());
     return row::EncodeRow(*table_->schema(), row::RowLayout(*table_->schema()), values);
   }
+  CommitOutcome Commit(std::shared_ptr<BulkCommit> bulk) {
+    CommitRequest request;
+    request.bulk = std::move(bulk);
+    return db_->commits().Run(std::move(request));
+  }
   std::string TextOf(std::string_view row) {
     const row::Schema& schema = *table_->schemas[row::RowVersion(row).value - 1];
     row::RowLayout layout(schema);
