@@ -91,6 +91,18 @@ Status ClientSocket::Send(std::string_view bytes) {
   return {};
 }
 
+Result<std::optional<size_t>> ClientSocket::ReceiveReady(std::string* into) {
+  char buffer[65536];
+  for (;;) {
+    const ssize_t n = ::recv(fd_, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::optional<size_t>();
+    if (n < 0) return Broken("the connection broke while receiving");
+    into->append(buffer, static_cast<size_t>(n));
+    return std::optional(static_cast<size_t>(n));
+  }
+}
+
 Result<size_t> ClientSocket::Receive(std::string* into) {
   for (;;) {
     pollfd wait{fd_, POLLIN, 0};
@@ -231,30 +243,47 @@ Status WebSocketClient::Send(std::string_view text) {
   return socket_.Send(MakeClientFrame(Opcode::kText, text, mask_));
 }
 
+Result<std::optional<std::string_view>> WebSocketClient::NextMessage() {
+  while (used_ < input_.size()) {
+    size_t used = 0;
+    const FrameReader::Event event = reader_.Next(input_.data() + used_, input_.size() - used_, &used);
+    used_ += used;
+    switch (event.kind) {
+      case FrameReader::Kind::kText: return std::optional(event.payload);
+      case FrameReader::Kind::kPing:
+        RETURN_IF_ERROR(socket_.Send(MakeClientFrame(Opcode::kPong, event.payload, mask_)));
+        break;
+      case FrameReader::Kind::kClose:
+        return Error{ErrorCode::kCancelled,
+                     "closed: " + std::to_string(event.close_code) + " " + std::string(event.payload)};
+      case FrameReader::Kind::kBroken: return Broken(event.problem);
+      default: break;
+    }
+  }
+  input_.clear();
+  used_ = 0;
+  return std::optional<std::string_view>();
+}
+
 Result<std::string> WebSocketClient::Receive(int timeout_ms) {
   socket_.set_timeout_ms(timeout_ms);
   for (;;) {
-    while (used_ < input_.size()) {
-      size_t used = 0;
-      const FrameReader::Event event = reader_.Next(input_.data() + used_, input_.size() - used_, &used);
-      used_ += used;
-      switch (event.kind) {
-        case FrameReader::Kind::kText: return std::string(event.payload);
-        case FrameReader::Kind::kPing:
-          RETURN_IF_ERROR(socket_.Send(MakeClientFrame(Opcode::kPong, event.payload, mask_)));
-          break;
-        case FrameReader::Kind::kClose:
-          return Error{ErrorCode::kCancelled,
-                       "closed: " + std::to_string(event.close_code) + " " + std::string(event.payload)};
-        case FrameReader::Kind::kBroken: return Broken(event.problem);
-        default: break;
-      }
-    }
-    input_.clear();
-    used_ = 0;
+    ASSIGN_OR_RETURN(const std::optional<std::string_view> message, NextMessage());
+    if (message) return std::string(*message);
     ASSIGN_OR_RETURN(size_t n, socket_.Receive(&input_));
     if (n == 0) return Error{ErrorCode::kCancelled, "closed without a close frame"};
   }
+}
+
+Status WebSocketClient::ReceiveReady(const std::function<void(std::string_view)>& take) {
+  ASSIGN_OR_RETURN(const std::optional<size_t> n, socket_.ReceiveReady(&input_));
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::optional<std::string_view> message, NextMessage());
+    if (!message) break;
+    take(*message);
+  }
+  if (n && *n == 0) return Error{ErrorCode::kCancelled, "closed without a close frame"};
+  return {};
 }
 
 Status WebSocketClient::Close() {

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +37,8 @@ class ClientSocket {
   Status Send(std::string_view bytes);
   // Appends what is there, at least one byte. 0 at the end of the stream.
   Result<size_t> Receive(std::string* into);
+  // The same without waiting: nothing where nothing is there.
+  Result<std::optional<size_t>> ReceiveReady(std::string* into);
   void set_timeout_ms(int ms) { timeout_ms_ = ms; }
   int fd() const { return fd_; }
 
@@ -83,6 +87,8 @@ class WebSocketClient {
   Status Send(std::string_view text);
   // The next text message; kTimeout if none comes in time, kCancelled with the reason once the server has closed.
   Result<std::string> Receive(int timeout_ms);
+  // Passes on every text message that is there, without waiting; each is valid during its call. kCancelled as above.
+  Status ReceiveReady(const std::function<void(std::string_view)>& take);
   Status Close();
 
   bool HasFrame() const {
@@ -92,6 +98,8 @@ class WebSocketClient {
 
  private:
   WebSocketClient(ClientSocket socket, std::string input);
+  // The next text message of the bytes that were read; nothing: none is whole.
+  Result<std::optional<std::string_view>> NextMessage();
   ClientSocket socket_;
   std::string input_;
   size_t used_ = 0;
