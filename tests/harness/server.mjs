@@ -12,6 +12,7 @@ export const preset = process.env.KALAM_PRESET ?? 'dev';
 export const bin = path.join(root, 'build', preset, 'bin');
 // A sanitizer build needs more time for the same work: every time limit of a test is multiplied by this.
 export const patience = { asan: 4, tsan: 10 }[preset] ?? 1;
+const sanitizerReport = /(Thread|Address|Leak)Sanitizer:|runtime error:/;
 export const rootPassword = 'test-root-Pa55phrase';
 
 // until(fn, what): polls a condition; fails with `what` after `ms` times `patience`. The one way tests wait.
@@ -51,8 +52,13 @@ export class Server {
     this.exited = once(this.child, 'exit');
     this.exit = null;
     this.child.on('exit', (code, signal) => { this.exit = { code, signal }; });
-    const keep = (chunk) => { this.log = (this.log + chunk).slice(-200_000); };
+    // The end of the log; from a sanitizer's first report on, what follows it.
+    const keep = (chunk) => {
+      this.log = this.reported ? (this.log + chunk).slice(0, 2_000_000) : (this.log + chunk).slice(-200_000);
+      this.reported ||= patience > 1 && sanitizerReport.test(chunk);
+    };
     this.log = '';
+    this.reported = false;
     this.child.stdout.on('data', keep);
     this.child.stderr.on('data', keep);
     await until(() => {
@@ -82,7 +88,7 @@ export class Server {
       this.child.kill('SIGKILL');
       await this.exited;
       // A clean stop would have told of it by its exit code.
-      if (patience > 1 && /(Thread|Address|Leak)Sanitizer:|runtime error:/.test(this.log)) throw new Error(`a sanitizer's report:\n${this.log}`);
+      if (this.reported) throw new Error(`a sanitizer's report:\n${this.log}`);
     }
   }
 

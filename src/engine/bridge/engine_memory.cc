@@ -2,6 +2,7 @@
 #include "engine/bridge/engine_memory.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 
 #include "duckdb/common/exception.hpp"
@@ -27,21 +28,39 @@ void Take(idx_t size) {
 
 void GiveBack(idx_t size) { taken.fetch_sub(static_cast<int64_t>(size), std::memory_order_relaxed); }
 
+// Where the bytes come from. Under a sanitizer from its own malloc: from DuckDB's it would see neither what is written
+// beyond a vector's end, nor that a vector was freed by one thread before another got it.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+struct Source {
+  static data_ptr_t Allocate(PrivateAllocatorData*, idx_t size) { return static_cast<data_ptr_t>(std::malloc(size)); }
+  static void Free(PrivateAllocatorData*, data_ptr_t pointer, idx_t) { std::free(pointer); }
+  static data_ptr_t Reallocate(PrivateAllocatorData*, data_ptr_t pointer, idx_t, idx_t size) {
+    return static_cast<data_ptr_t>(std::realloc(pointer, size));
+  }
+};
+#else
+struct Source {
+  static constexpr auto* Allocate = Allocator::DefaultAllocate;
+  static constexpr auto* Free = Allocator::DefaultFree;
+  static constexpr auto* Reallocate = Allocator::DefaultReallocate;
+};
+#endif
+
 data_ptr_t Allocate(PrivateAllocatorData* data, idx_t size) {
   Take(size);
-  const data_ptr_t pointer = Allocator::DefaultAllocate(data, size);
+  const data_ptr_t pointer = Source::Allocate(data, size);
   if (pointer == nullptr) GiveBack(size);
   return pointer;
 }
 
 void Free(PrivateAllocatorData* data, data_ptr_t pointer, idx_t size) {
-  Allocator::DefaultFree(data, pointer, size);
+  Source::Free(data, pointer, size);
   GiveBack(size);
 }
 
 data_ptr_t Reallocate(PrivateAllocatorData* data, data_ptr_t pointer, idx_t old_size, idx_t size) {
   Take(size);
-  const data_ptr_t moved = Allocator::DefaultReallocate(data, pointer, old_size, size);
+  const data_ptr_t moved = Source::Reallocate(data, pointer, old_size, size);
   GiveBack(moved == nullptr ? size : old_size);
   return moved;
 }
