@@ -101,7 +101,7 @@ try {
   await server.close();
 } catch (error) {
   failed++;
-  console.log(`FAIL ledger seed ${seed}: ${error.stack}\n${server.log.slice(-4000)}`);
+  console.log(`FAIL ledger seed ${seed}: ${error.stack}\n${server.story()}`);
   await server.kill();
 }
 report(passed, failed);

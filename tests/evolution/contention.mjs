@@ -221,7 +221,7 @@ try {
   console.log(`ok   eight clients alter at once for ${seconds} s, seed ${seed}: ${Object.entries(counts).map(([what, n]) => `${n} ${what}`).join(', ')}`);
   report(1, 0);
 } catch (error) {
-  console.log(`FAIL eight clients alter at once, seed ${seed}: ${error.stack.slice(0, 4000)}\n${server.log.slice(-2000)}`);
+  console.log(`FAIL eight clients alter at once, seed ${seed}: ${error.stack}\n${server.story()}`);
   await server.kill();
   report(0, 1);
 }

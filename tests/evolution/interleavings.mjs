@@ -292,7 +292,7 @@ await Promise.all([0, 1, 2].map(async () => {
       console.log(`ok   ${one.name} (${Date.now() - start} ms)`);
     } catch (error) {
       failed++;
-      console.log(`FAIL ${one.name}: ${error.stack.slice(0, 3000)}\n${w.server?.log.slice(-1500)}`);
+      console.log(`FAIL ${one.name}: ${error.stack.slice(0, 3000)}\n${w.server?.story()}`);
       await w.server?.kill();
     }
   }

@@ -331,7 +331,7 @@ try {
   await world.server.close();
 } catch (error) {
   failed++;
-  console.log(`FAIL ${error.stack}\n${world.server.log.slice(-3000)}`);
+  console.log(`FAIL ${error.stack}\n${world.server.story()}`);
   await world.server.kill();
 }
 console.log(`evolution: ${cells.length} tables, ${world.queries} compared queries`);

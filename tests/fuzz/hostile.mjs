@@ -36,7 +36,7 @@ async function alive(what) {
   } catch (error) {
     if (server.exit === null) fail(`no answer after ${what}: ${error.message}`);
   }
-  if (server.exit !== null) fail(`the server ended (${JSON.stringify(server.exit)}) after ${what}\n${server.log.slice(-4000)}`);
+  if (server.exit !== null) fail(`the server ended (${JSON.stringify(server.exit)}) after ${what}\n${server.story()}`);
   await server.kill();
   await server.close({ expectCrash: true });
   await start();
@@ -186,7 +186,7 @@ try {
   }
   if (!['asan', 'tsan'].includes(preset) && residentMiB() > mostResidentMiB) fail(`resident ${residentMiB()} MiB`);
 } catch (error) {
-  fail(`${error.stack}\n${server.log.slice(-3000)}`);
+  fail(`${error.stack}\n${server.story()}`);
 }
 await server.close().catch((error) => fail(error.message));
 report(passed, failed);

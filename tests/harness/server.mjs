@@ -40,6 +40,7 @@ export class Server {
     this.ownsDir = !options.dir;
     this.dir = options.dir ?? mkdtempSync(path.join(tmpdir(), 'kalamdb-test-'));
     this.log = '';
+    this.report = '';
   }
 
   async launch(extraEnv = {}) {
@@ -52,25 +53,29 @@ export class Server {
     this.exited = once(this.child, 'exit');
     this.exit = null;
     this.child.on('exit', (code, signal) => { this.exit = { code, signal }; });
-    // The end of the log; from a sanitizer's first report on, what follows it.
     const keep = (chunk) => {
-      this.log = this.reported ? (this.log + chunk).slice(0, 2_000_000) : (this.log + chunk).slice(-200_000);
-      this.reported ||= patience > 1 && sanitizerReport.test(chunk);
+      this.log = (this.log + chunk).slice(-200_000);
+      if (this.report || (patience > 1 && sanitizerReport.test(chunk))) this.report = (this.report + chunk).slice(0, 100_000);
     };
     this.log = '';
-    this.reported = false;
+    this.report = '';
     this.child.stdout.on('data', keep);
     this.child.stderr.on('data', keep);
     await until(() => {
-      if (this.exit) throw new Error(`the server ended at once (${JSON.stringify(this.exit)}):\n${this.log}`);
+      if (this.exit) throw new Error(`the server ended at once (${JSON.stringify(this.exit)}):\n${this.story()}`);
       const match = /127\.0\.0\.1:(\d+)/.exec(this.log);
       if (match) this.url = `http://127.0.0.1:${match[1]}`;
       return match;
     }, 'the address the server prints');
     await until(async () => {
-      if (this.exit) throw new Error(`the server ended before it was ready (${JSON.stringify(this.exit)}):\n${this.log}`);
+      if (this.exit) throw new Error(`the server ended before it was ready (${JSON.stringify(this.exit)}):\n${this.story()}`);
       return (await fetch(`${this.url}/readyz`).catch(() => null))?.status === 200;
     }, 'readyz');
+  }
+
+  // What a failed test prints of the log: a sanitizer's reports, or the end.
+  story() {
+    return this.report ? `a sanitizer's report:\n${this.report}` : this.log.slice(-4000);
   }
 
   // SIGTERM: a clean stop; resolves to the exit code.
@@ -88,13 +93,13 @@ export class Server {
       this.child.kill('SIGKILL');
       await this.exited;
       // A clean stop would have told of it by its exit code.
-      if (this.reported) throw new Error(`a sanitizer's report:\n${this.log}`);
+      if (this.report) throw new Error(this.story());
     }
   }
 
   async restart(env = {}) {
     const code = await this.stop();
-    if (code !== 0) throw new Error(`the server ended with ${JSON.stringify(this.exit)}:\n${this.log}`);
+    if (code !== 0) throw new Error(`the server ended with ${JSON.stringify(this.exit)}:\n${this.story()}`);
     await this.launch(env);
   }
 
@@ -107,6 +112,6 @@ export class Server {
   async close({ expectCrash = false } = {}) {
     const code = await this.stop();
     if (this.ownsDir) rmSync(this.dir, { recursive: true, force: true });
-    if (code !== 0 && !expectCrash) throw new Error(`the server ended with ${JSON.stringify(this.exit)}:\n${this.log}`);
+    if (this.report || (code !== 0 && !expectCrash)) throw new Error(`the server ended with ${JSON.stringify(this.exit)}:\n${this.story()}`);
   }
 }

@@ -111,7 +111,7 @@ for (let seed = first; seed < first + Number(args.seeds ?? 1) && !failed; seed++
     console.log(`ok   live predicates seed ${seed}: ${run.trace.length} statements, ${run.compared} compared screens`);
   } catch (error) {
     failed++;
-    console.log(`FAIL live predicates seed ${seed} after ${run.trace.length} statements:\n${error.stack}\nstatements before:\n  ${run.trace.slice(-15).map((s) => s.slice(0, 400)).join('\n  ')}\nserver log:\n${run.server?.log.slice(-2000)}`);
+    console.log(`FAIL live predicates seed ${seed} after ${run.trace.length} statements:\n${error.stack}\nstatements before:\n  ${run.trace.slice(-15).map((s) => s.slice(0, 400)).join('\n  ')}\nserver log:\n${run.server?.story()}`);
     await run.server?.kill();
   }
 }

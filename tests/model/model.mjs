@@ -471,7 +471,7 @@ do {
     console.log(`ok   model seed ${seed}: ${run.trace.length} steps, ${run.queries} checked queries`);
   } catch (error) {
     failed++;
-    console.log(`FAIL model seed ${seed} after ${run.trace.length} steps:\n${error.stack}\nlast steps:\n  ${run.trace.slice(-25).map((line) => line.slice(0, 600)).join('\n  ')}\nserver log:\n${run.server?.log.slice(-3000)}`);
+    console.log(`FAIL model seed ${seed} after ${run.trace.length} steps:\n${error.stack}\nlast steps:\n  ${run.trace.slice(-25).map((line) => line.slice(0, 600)).join('\n  ')}\nserver log:\n${run.server?.story()}`);
     await run.server?.kill();
   }
   for (const [kind, n] of Object.entries(run.counts)) totals[kind] = (totals[kind] ?? 0) + n;

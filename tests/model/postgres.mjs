@@ -312,7 +312,7 @@ if (!postgresPrograms()) {
       console.log(`ok   postgres seed ${seed}: ${run.trace.length} statements, ${run.compared} compared answers`);
     } catch (error) {
       failed++;
-      console.log(`FAIL postgres seed ${seed} after ${run.trace.length} statements:\n${error.stack}\nstatements before:\n  ${run.trace.slice(-30).map((s) => s.slice(0, 500)).join('\n  ')}\nserver log:\n${run.server?.log.slice(-2000)}`);
+      console.log(`FAIL postgres seed ${seed} after ${run.trace.length} statements:\n${error.stack}\nstatements before:\n  ${run.trace.slice(-30).map((s) => s.slice(0, 500)).join('\n  ')}\nserver log:\n${run.server?.story()}`);
       await run.server?.kill();
     }
     compared += run.compared;
