@@ -40,6 +40,7 @@ std::optional<HttpHeader> KnownHeader(http::field field, string_view name) {
     case http::field::cookie: return HttpHeader::kCookie;
     case http::field::accept: return HttpHeader::kAccept;
     case http::field::content_type: return HttpHeader::kContentType;
+    case http::field::content_encoding: return HttpHeader::kContentEncoding;
     case http::field::expect: return HttpHeader::kExpect;
     case http::field::upgrade: return HttpHeader::kUpgrade;
     case http::field::sec_websocket_key: return HttpHeader::kWebSocketKey;
@@ -60,7 +61,7 @@ std::optional<HttpHeader> KnownHeader(http::field field, string_view name) {
 // Headers whose several lines mean one list; every other known one may stand once only.
 bool MayRepeat(HttpHeader header) {
   return header == HttpHeader::kCookie || header == HttpHeader::kAccept || header == HttpHeader::kUpgrade ||
-         header == HttpHeader::kWebSocketExtensions;
+         header == HttpHeader::kWebSocketExtensions || header == HttpHeader::kContentEncoding;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ std::string_view HttpHeaderName(HttpHeader header) {
                                                 "Cookie",
                                                 "Accept",
                                                 "Content-Type",
+                                                "Content-Encoding",
                                                 "Expect",
                                                 "Upgrade",
                                                 "Sec-WebSocket-Key",

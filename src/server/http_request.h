@@ -17,6 +17,7 @@ enum class HttpHeader : uint8_t {
   kCookie,
   kAccept,
   kContentType,
+  kContentEncoding,
   kExpect,
   kUpgrade,
   kWebSocketKey,

@@ -4,6 +4,8 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include <cctype>
+#include <optional>
 #include <utility>
 
 #include "server/auth_route.h"
@@ -30,6 +32,19 @@ HttpResponse MethodNotAllowed(std::string_view path, std::string_view allowed, b
   Error error{ErrorCode::kMethodNotAllowed, std::string(path) + " takes " + std::string(allowed) + " only"};
   HttpResponse response = flat ? FlatError(error) : SqlError(error);
   AppendHeader("Allow", allowed, &response.headers);
+  return response;
+}
+
+// Bodies are read as they come.
+std::optional<HttpResponse> RefuseEncoding(const HttpRequest& request, bool flat) {
+  std::string encoding = request.Get(HttpHeader::kContentEncoding);
+  for (char& c : encoding) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (encoding.empty() || encoding == "identity") return std::nullopt;
+  Error error{ErrorCode::kUnsupported, "Content-Encoding " + encoding.substr(0, 100) + " is not offered for requests",
+              "Send the body as plain JSON, without Content-Encoding (or with identity)."};
+  HttpResponse response = flat ? FlatError(error) : SqlError(error);
+  response.status = 415;
+  AppendHeader("Accept-Encoding", "identity", &response.headers);
   return response;
 }
 
@@ -110,6 +125,12 @@ Action Routes::HandleV1(HttpConnection* connection, HttpRequest& request, std::s
     }
   }
   if (core_->phase == Phase::kStarting) return fail({ErrorCode::kStarting, "the server is starting"});
+  if (request.Has(HttpHeader::kContentEncoding)) {
+    if (std::optional<HttpResponse> refusal = RefuseEncoding(request, flat)) {
+      refusal->headers += headers;
+      return Answer(*refusal, form, out);
+    }
+  }
 
   if (request.path == "/v1/api/sql") {
     if (request.method != HttpMethod::kPost) return Answer(MethodNotAllowed(request.path, "POST", false), form, out);

@@ -2,6 +2,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { Server, until } from '../harness/server.mjs';
 import { Client } from '../harness/client.mjs';
 
@@ -187,4 +188,71 @@ test('the fast path and the planner give the same answer', async () => {
   await root.rows('SELECT s FROM app.t WHERE id = $1', [100]);
   const after = await root.rows("SELECT hits + misses FROM system.cache_stats WHERE cache = 'plan'");
   assert.ok(Number(after[0][0]) > Number(before[0][0]), 'the plan cache counted');
+});
+
+test('a body in a content coding is refused as such, not read as bad JSON', async () => {
+  const body = gzipSync(JSON.stringify({ sql: 'SELECT 1' }));
+  const reply = await post(body, { 'content-encoding': 'gzip' });
+  assert.equal(reply.status, 415);
+  assert.equal(reply.headers.get('accept-encoding'), 'identity');
+  const { error } = await reply.json();
+  assert.equal(error.code, 'UNSUPPORTED');
+  assert.match(error.message, /gzip/);
+  const login = await fetch(`${server.url}/v1/api/auth/login`, { method: 'POST', headers: { 'content-encoding': 'GZIP' }, body });
+  assert.equal(login.status, 415);
+  assert.equal((await login.json()).code, 'UNSUPPORTED');
+  assert.equal((await post(JSON.stringify({ sql: 'SELECT 1' }), { 'content-encoding': 'identity' })).status, 200);
+});
+
+test('a value that does not fit is named with its column and its place', async () => {
+  await root.ok('CREATE TABLE app.fit (id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(3), at TIMESTAMPTZ)');
+  const place = async (sql, params) => {
+    const error = await root.error(sql, params === undefined ? 'TYPE_MISMATCH' : 'INVALID_PARAMETER', params);
+    assert.match(error.message, /column (id|n|v|at) of app\.fit/);
+    return error.position === undefined ? undefined : sql.slice(error.position - 1);
+  };
+  assert.equal(await place("INSERT INTO app.fit (id, n) VALUES (1, 1), (2, 'zwölf')"), "'zwölf')");
+  assert.equal(await place("SELECT 'ö'; INSERT INTO app.fit (id, n, v) VALUES (1, 1, 'abc'), (2, 2, 'abcd')"), "'abcd')");
+  await root.ok('INSERT INTO app.fit VALUES (1, 1, NULL, NULL)');
+  assert.equal(await place("UPDATE app.fit SET v = 'abcd' WHERE id = 1"), "'abcd' WHERE id = 1");
+  assert.equal(await place("UPDATE app.fit SET v = 'abcd' WHERE n = 1"), "'abcd' WHERE n = 1");
+  const null_ = 'INSERT INTO app.fit (id, n) VALUES (5, 5), (6, NULL)';
+  const error = await root.error(null_, 'NOT_NULL_VIOLATION');
+  assert.equal(null_.slice(error.position - 1), 'NULL)');
+  await place('INSERT INTO app.fit (id, n) VALUES (9, $1)', ['x']);
+  await place('UPDATE app.fit SET n = $1 WHERE id = 1', ['x']);
+  await place('UPDATE app.fit SET n = $1', [3000000000]);
+});
+
+test('a parameter takes a time zone by name, as a literal does', async () => {
+  const time = '2024-07-01 10:00:00 Europe/Berlin';
+  const micros = 1719820800000000;
+  assert.equal(await root.value(`SELECT TIMESTAMPTZ '${time}'`), micros);
+  assert.equal(await root.value('SELECT $1::TIMESTAMPTZ', [time]), micros);
+  await root.ok('CREATE TABLE app.zones (id INT PRIMARY KEY, at TIMESTAMPTZ)');
+  assert.deepEqual(await root.rows('INSERT INTO app.zones VALUES (1, $1) RETURNING at', [time]), [[micros]]);
+  assert.deepEqual(await root.rows('UPDATE app.zones SET at = $1 WHERE id = 1 RETURNING at', [time]), [[micros]]);
+  assert.deepEqual(await root.rows('SELECT id FROM app.zones WHERE at = $1', [time]), [[1]]);
+  const live = await root.live();
+  live.subscribe('s', 'SELECT id FROM app.zones WHERE at = $1', {}, [time]);
+  await live.ready('s');
+  assert.deepEqual(live.of('s').flatMap((f) => f.rows ?? []).map((row) => row.id), [1]);
+  await live.close();
+  for (const wrong of ['2024-07-01 10:00:00 Nowhere/Berlin', 'yesterday']) {
+    const error = await root.error('INSERT INTO app.zones VALUES (2, $1)', 'INVALID_PARAMETER', [wrong]);
+    assert.match(error.message, /parameter \$1: value '.*' does not fit type TIMESTAMPTZ of column at of app\.zones/);
+    assert.match(error.hint, /name of a time zone/);
+  }
+  assert.match((await root.error("INSERT INTO app.zones VALUES (2, 'yesterday')", 'TYPE_MISMATCH')).hint, /name of a time zone/);
+});
+
+test('parameters within RETURNING, on every way a statement takes', async () => {
+  await root.ok('CREATE TABLE app.ret (id INT PRIMARY KEY, n INT)');
+  assert.deepEqual(await root.rows('INSERT INTO app.ret VALUES (1, 2) RETURNING $1', ['x']), [['x']]);
+  assert.deepEqual(await root.rows('INSERT INTO app.ret VALUES ($1, $2) RETURNING id + $2, $3', [2, 5, true]), [[7, true]]);
+  assert.deepEqual(await root.rows('UPDATE app.ret SET n = n + $1 WHERE id = $2 RETURNING n * $1, _seq > $3', [3, 2, 0]), [[24, true]]);
+  assert.deepEqual(await root.rows('DELETE FROM app.ret WHERE n > $1 RETURNING id', [7]), [[2]]);
+  const [result] = await root.ok('UPDATE app.ret SET n = 1 RETURNING id, id + $1, _version + 1', [10]);
+  assert.deepEqual(result.schema.map((c) => [c.name, c.flags]), [['id', ['pk', 'nn']], ['(id + $1)', undefined], ['(_version + 1)', undefined]]);
+  await root.error('UPDATE app.ret SET n = 1 RETURNING $1', 'INVALID_PARAMETER', [1, 2]);
 });
