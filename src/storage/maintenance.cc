@@ -17,6 +17,7 @@ namespace {
 
 constexpr Micros kFirstRetry = 1'000'000, kLongestRetry = 300'000'000;  // of a failed flush
 constexpr Micros kMarkEvery = 60'000'000;  // a point (time, sequence) for the log's retention
+constexpr Micros kWeighEvery = 1'000'000;  // how soon a log that takes too many bytes is noticed
 constexpr Micros kEvictEvery = 1'000'000;  // expired events go at least this often, if the scan is cheap
 constexpr int kEvictShare = 10;            // a scan that takes t runs again after 10 t
 
@@ -364,7 +365,10 @@ Status Maintenance::FindFloor(const ReadView& view, Micros now, bool too_large, 
 
 void Maintenance::KeepLogBounded(const ReadView& view) {
   Micros now = context_->clock->MonotonicMicros();
-  if (now < next_mark_at_) return;
+  if (now < next_weigh_at_) return;
+  next_weigh_at_ = now + kWeighEvery;
+  const bool too_large = LogIsTooLarge(view);
+  if (now < next_mark_at_ && (!too_large || view.seq == last_mark_)) return;
   next_mark_at_ = now + kMarkEvery;
   Micros wall = context_->clock->NowMicros();
   Status status;
@@ -374,7 +378,6 @@ void Maintenance::KeepLogBounded(const ReadView& view) {
     status = context_->store->Write(mark, {});
   }
   Seq floor;
-  bool too_large = LogIsTooLarge(view);
   if (status.ok()) status = FindFloor(view, wall, too_large, &floor);
   if (auto oldest = context_->views->FindOldest()) floor = std::min(floor, oldest->seq);
   if (status.ok() && floor > context_->log->FloorOf(TableId())) {

@@ -75,7 +75,7 @@ class Maintenance {
     Micros next_at = 0;  // monotonic
   };
   std::map<uint32_t, Stream> streams_ GUARDED_BY(tick_mutex_);
-  Micros next_mark_at_ GUARDED_BY(tick_mutex_) = 0;
+  Micros next_mark_at_ GUARDED_BY(tick_mutex_) = 0, next_weigh_at_ GUARDED_BY(tick_mutex_) = 0;
   Seq last_mark_ GUARDED_BY(tick_mutex_);
   PersistentMap<uint32_t, TableColdPtr> compared_ GUARDED_BY(tick_mutex_);  // looked at for compaction
   ReadViewPtr start_view_ GUARDED_BY(tick_mutex_);                          // until its rows are counted
