@@ -269,11 +269,16 @@ class EngineOfDuckDb final : public Engine {
     if (known == nullptr || known->catalog_generation != generation ||
         known->namespace_name != context.namespace_name) {
       ASSIGN_OR_RETURN(QueryRunner::Signature bound, bridge_->runner().Bind(*statement.tree(), context, view));
-      known = std::make_shared<const BoundSignature>(
-          BoundSignature{generation, context.namespace_name, std::move(bound.parameter_types)});
+      known = std::make_shared<const BoundSignature>(BoundSignature{
+          generation, context.namespace_name, std::move(bound.parameter_types), std::move(bound.parameter_targets)});
       statement.set_signature(known);
     }
-    return BindParameters(statement.parameters(), known->parameter_types, context);
+    const auto cast = [this](const duckdb::Value& value, const duckdb::LogicalType& type, duckdb::Value* result) {
+      const auto instance = bridge_->instance();
+      auto lease = instance->Borrow();
+      return CastInContext(*lease->context, value, type, result);
+    };
+    return BindParameters(statement.parameters(), known->parameter_types, context, known->parameter_targets, cast);
   }
 
   Result<StatementResult> RunTree(const Statement& statement, const ExecuteContext& context, RowSink* sink) {

@@ -67,6 +67,12 @@ using ScriptPtr = std::shared_ptr<const std::vector<StatementPtr>>;
 enum class FastOutcome : uint8_t { kDone, kPending, kNeedsWorker };
 using Completion = std::function<void(Result<StatementResult>)>;
 
+// The type of a view's column, as the view binds now for the one who asks.
+struct ViewColumnType {
+  std::string sql;
+  std::optional<row::Type> type;  // where tables have it too
+};
+
 // A table made of code: `system.*`. Rows are row::Values in the order of columns.
 struct VirtualTable {
   std::string schema_name, name;  // "system", "users"
@@ -74,6 +80,12 @@ struct VirtualTable {
   bool admins_only = true;  // else everybody; the filler shows what the caller may read
   using Emit = std::function<void(std::vector<row::Value>)>;
   std::function<Status(const auth::Identity& caller, const storage::ReadViewPtr& view, const Emit& emit)> fill;
+  // Of the columns of a view, in its order; empty: it does not bind.
+  using ViewTypes = std::function<std::vector<ViewColumnType>(const catalog::View&)>;
+  // In place of `fill`, for tables that show columns of views.
+  std::function<Status(const auth::Identity& caller, const storage::ReadViewPtr& view, const ViewTypes& types,
+                       const Emit& emit)>
+      fill_columns;
 };
 
 // Asked during DDL: who hangs on a column or table right now. Implemented by live.

@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "duckdb/catalog/catalog_search_path.hpp"
 #include "duckdb/main/client_data.hpp"
+#include "duckdb/main/materialized_query_result.hpp"
 #include "duckdb/main/prepared_statement.hpp"
 #include "duckdb/main/stream_query_result.hpp"
 #include "duckdb/parser/statement/explain_statement.hpp"
@@ -62,6 +63,14 @@ duckdb::case_insensitive_map_t<duckdb::BoundParameterData> ParamsOf(const duckdb
     if (number >= 1 && number <= params.size()) values[name] = duckdb::BoundParameterData(params[number - 1]);
   }
   return values;
+}
+
+// See SpellNames.
+void Rename(const duckdb::vector<std::string>& shown, duckdb::vector<std::string>* names) {
+  if (shown.size() != names->size()) return;
+  for (size_t i = 0; i < shown.size(); ++i) {
+    if (!shown[i].empty()) (*names)[i] = shown[i];
+  }
 }
 
 // Hands the rows of a result to the sink, a few vectors at a time.
@@ -122,7 +131,16 @@ class Runner final : public QueryRunner {
   Status GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result);
   Status GiveSchema(const OneRun& run, const duckdb::QueryResult& rows) const;
   Result<RunEnd> Commit(const OneRun& run, StatementResult* result);
-  static void FillFacts(const OneRun& run, const storage::CommitOutcome& outcome);
+  static void FillFacts(const OneRun& run, Seq seq, Micros updated);
+  struct Rewritten {
+    duckdb::vector<std::string> shown_names;  // see SpellNames
+    std::optional<LateReturning> late;
+  };
+  static Rewritten Rewrite(const QueryInput& input, duckdb::SQLStatement& statement, const RunState& state);
+  Result<duckdb::unique_ptr<duckdb::QueryResult>> Send(const OneRun& run,
+                                                       duckdb::unique_ptr<duckdb::SQLStatement> statement, bool stream);
+  Result<duckdb::unique_ptr<duckdb::QueryResult>> EvaluateLate(const OneRun& run, const LateReturning& late,
+                                                               duckdb::QueryResult& rows);
 
   Bridge& bridge_;
   RunWatch watch_;
@@ -192,11 +210,11 @@ Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementR
 }
 
 // What RETURNING says of the system columns.
-void Runner::FillFacts(const OneRun& run, const storage::CommitOutcome& outcome) {
+void Runner::FillFacts(const OneRun& run, Seq seq, Micros updated) {
   ReturnedFacts& facts = run.state.returned;
   const catalog::Table& table = *run.state.writes().table();
-  facts.seq = outcome.seq;
-  facts.updated = outcome.updated;
+  facts.seq = seq;
+  facts.updated = updated;
   facts.deleted = run.input.statement->type == StatementType::DELETE_STATEMENT;
   facts.version = static_cast<int32_t>(table.version().value);
   if (table.IsPerUser()) facts.owner = run.context.identity.name;
@@ -209,7 +227,7 @@ Result<RunEnd> Runner::Commit(const OneRun& run, StatementResult* result) {
   switch (outcome.kind) {
     case storage::CommitOutcome::Kind::kCommitted:
       result->seq = outcome.seq;
-      FillFacts(run, outcome);
+      FillFacts(run, outcome.seq, outcome.updated);
       return RunEnd::kDone;
     case storage::CommitOutcome::Kind::kMoved: return RunEnd::kMoved;
     case storage::CommitOutcome::Kind::kSchema: return RunEnd::kSchema;
@@ -218,28 +236,68 @@ Result<RunEnd> Runner::Commit(const OneRun& run, StatementResult* result) {
   return RunEnd::kDone;
 }
 
-Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
-  const StatementType type = run.input.statement->type;
-  const bool changes = ChangesRows(type);
-  auto statement = run.input.statement->Copy();
-  if (const auto target = TargetTable(*statement, *run.state.view->catalog, run.context.namespace_name))
-    MarkSystemColumns(*statement, *target);
-  SpellNames(*statement, *run.state.view->catalog, run.context.namespace_name);
-  QualifyNames(*statement);
-  auto params = ParamsOf(*statement, run.input.params);
-  const RunWatch::Guard guard(watch_, &run.watched);
-  if (const auto due = watch_.Due(run.watched); due != RunWatch::Reason::kNone) return ErrorOf(due);
+// What is done to a tree before it is bound.
+Runner::Rewritten Runner::Rewrite(const QueryInput& input, duckdb::SQLStatement& statement, const RunState& state) {
+  const std::string& ns = state.context.namespace_name;
+  Rewritten done;
+  done.shown_names = SpellNames(statement, *state.view->catalog, ns);
+  if (const auto target = TargetTable(statement, *state.view->catalog, ns))
+    done.late = PrepareReturning(statement, *target, input.params);
+  QualifyNames(statement);
+  return done;
+}
 
+Result<duckdb::unique_ptr<duckdb::QueryResult>> Runner::Send(const OneRun& run,
+                                                             duckdb::unique_ptr<duckdb::SQLStatement> statement,
+                                                             bool stream) {
+  auto params = ParamsOf(*statement, run.input.params);
   run.state.planning_thread = std::this_thread::get_id();
-  auto pending = run.lease->context->PendingQuery(std::move(statement), params,
-                                                  !changes && type != StatementType::EXPLAIN_STATEMENT);
+  auto pending = run.lease->context->PendingQuery(std::move(statement), params, stream);
   run.state.planning_thread = std::thread::id();
   if (pending->HasError()) return ErrorOfRun(run, pending->GetErrorObject());
   auto rows = pending->Execute();
   if (rows->HasError()) return ErrorOfRun(run, rows->GetErrorObject());
+  return rows;
+}
+
+// RETURNING over the rows that the statement gave, with the facts as they stand.
+Result<duckdb::unique_ptr<duckdb::QueryResult>> Runner::EvaluateLate(const OneRun& run, const LateReturning& late,
+                                                                     duckdb::QueryResult& rows) {
+  const size_t first = rows.types.size() - late.extra;
+  const duckdb::vector<duckdb::LogicalType> types(rows.types.begin() + static_cast<ptrdiff_t>(first), rows.types.end());
+  duckdb::vector<std::string> names(rows.names.begin() + static_cast<ptrdiff_t>(first), rows.names.end());
+  ReturningFiller filler(&names);
+  duckdb::ColumnDataCollection known(duckdb::Allocator::DefaultAllocator(), types);
+  for (auto& chunk : rows.Cast<duckdb::MaterializedQueryResult>().Collection().Chunks()) {
+    duckdb::DataChunk whole;
+    whole.InitializeEmpty(types);
+    for (size_t i = 0; i < types.size(); ++i) whole.data[i].Reference(chunk.data[first + i]);
+    whole.SetCardinality(chunk.size());
+    filler.Fill(run.state.returned, &whole);
+    known.Append(whole);
+  }
+  std::vector<ResultOrigin> origins = run.state.origins;  // of the statement: they begin with those of RETURNING
+  ASSIGN_OR_RETURN(auto evaluated, Send(run, SelectOfReturning(late, known, names), false));
+  run.state.origins = std::move(origins);
+  return evaluated;
+}
+
+Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
+  const StatementType type = run.input.statement->type;
+  const bool changes = ChangesRows(type);
+  auto statement = run.input.statement->Copy();
+  const auto [shown_names, late] = Rewrite(run.input, *statement, run.state);
+  const RunWatch::Guard guard(watch_, &run.watched);
+  if (const auto due = watch_.Due(run.watched); due != RunWatch::Reason::kNone) return ErrorOf(due);
+
+  ASSIGN_OR_RETURN(auto rows, Send(run, std::move(statement), !changes && type != StatementType::EXPLAIN_STATEMENT));
   RunEnd end = RunEnd::kDone;
   if (run.state.has_writes() && !run.state.writes().empty()) {
     if (const auto due = watch_.Due(run.watched); due != RunWatch::Reason::kNone) return ErrorOf(due);
+    if (late) {  // what cannot be evaluated fails before anything is committed
+      FillFacts(run, Seq(run.state.view->seq.value + 1), run.context.now);
+      RETURN_IF_ERROR(EvaluateLate(run, *late, *rows));
+    }
     ASSIGN_OR_RETURN(end, Commit(run, result));
     if (end != RunEnd::kDone) return end;
   }
@@ -248,6 +306,10 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
     if (chunk && chunk->size() == 1)
       result->row_count = static_cast<uint64_t>(chunk->GetValue(0, 0).GetValue<int64_t>());
   } else {
+    if (late) {
+      ASSIGN_OR_RETURN(rows, EvaluateLate(run, *late, *rows));
+    }
+    Rename(shown_names, &rows->names);
     RETURN_IF_ERROR(GiveRows(run, *rows, result));
   }
   if (changes) result->message = MessageOf(type, result->row_count);
@@ -262,6 +324,7 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
     auto view = input.view != nullptr ? input.view : bridge_.services().database->View();
     RunState state(&bridge_.services(), std::move(view), context);
     state.allow_files = input.allow_files;
+    state.statement = input.statement;
     state.is_insert = input.statement->type == StatementType::INSERT_STATEMENT;
     StatementResult result;
     result.query_type = QueryTypeOf(input.statement->type);
@@ -303,10 +366,7 @@ Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statemen
     auto lease = instance->Borrow();
     Prepare(lease, state, context);
     auto copy = statement.Copy();
-    if (const auto target = TargetTable(*copy, *state.view->catalog, context.namespace_name))
-      MarkSystemColumns(*copy, *target);
-    SpellNames(*copy, *state.view->catalog, context.namespace_name);
-    QualifyNames(*copy);
+    const auto [shown_names, late] = Rewrite({}, *copy, state);
     state.planning_thread = std::this_thread::get_id();
     auto prepared = lease->context->Prepare(std::move(copy));
     if (prepared->HasError()) {
@@ -323,8 +383,10 @@ Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statemen
           type.id() == duckdb::LogicalTypeId::UNKNOWN ? duckdb::LogicalType(duckdb::LogicalType::INVALID) : type;
     }
     signature.column_names = prepared->GetNames();
+    Rename(shown_names, &signature.column_names);
     signature.column_types = prepared->GetTypes();
     signature.marks = std::move(state.marks);
+    signature.parameter_targets = std::move(state.parameter_targets);
   } catch (const std::exception& exception) {
     if (auto own = state.error()) return *std::move(own);
     return MapException(exception, statement.query);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "duckdb.hpp"
+#include "engine/bridge/column_casts.h"
 #include "engine/bridge/column_marks.h"
 #include "engine/engine.h"
 #include "engine/result.h"
@@ -38,6 +39,7 @@ class QueryRunner {
   struct Signature {
     duckdb::vector<duckdb::LogicalType> parameter_types, column_types;
     duckdb::vector<duckdb::string> column_names;
+    ParameterTargets parameter_targets;
     ColumnMarks marks;  // of a statement that carries them (view_text.h)
   };
   virtual Result<Signature> Bind(const duckdb::SQLStatement& statement, const ExecuteContext& context,

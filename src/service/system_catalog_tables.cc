@@ -95,6 +95,15 @@ engine::VirtualTable Tables() {
       }};
 }
 
+// A view has no versions, and its columns no ids.
+void EmitColumns(const catalog::View& view, const std::vector<engine::ViewColumnType>& types, const Emit& emit) {
+  for (size_t i = 0; i < view.column_names.size(); ++i) {
+    const row::Value none = row::Value::Null();
+    emit(Row(view.namespace_name, view.name, none, none, view.column_names[i],
+             TextOrNull(i < types.size() ? types[i].sql : ""), none, none, i + 1, true, none));
+  }
+}
+
 engine::VirtualTable Columns() {
   return {.schema_name = "system",
           .name = "columns",
@@ -110,7 +119,9 @@ engine::VirtualTable Columns() {
                       {"nullable", kBoolean},
                       {"primary_key_pos", kBigInt}},
           .admins_only = false,
-          .fill = [](const Identity& caller, const storage::ReadViewPtr& view, const Emit& emit) -> Status {
+          .fill = {},
+          .fill_columns = [](const Identity& caller, const storage::ReadViewPtr& view,
+                             const engine::VirtualTable::ViewTypes& types, const Emit& emit) -> Status {
             for (const catalog::TablePtr& table : ReadableTables(caller, *view->catalog, "")) {
               int64_t ordinal = 0;
               for (const row::Column& column : table->schema()->columns()) {
@@ -118,6 +129,9 @@ engine::VirtualTable Columns() {
                          column.name, column.type.ToSql(), TextOrNull(column.write_default), TextOrNull(column.comment),
                          ++ordinal, column.nullable, column.IsKey() ? Cell(column.key_position) : row::Value::Null()));
               }
+            }
+            for (const auto& found : view->catalog->Views("")) {
+              if (engine::CanReadView(caller, *view->catalog, *found)) EmitColumns(*found, types(*found), emit);
             }
             return {};
           }};

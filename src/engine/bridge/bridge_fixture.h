@@ -82,12 +82,17 @@ class BridgeFixture : public DatabaseFixture {
 
   Result<StatementResult> Run(const auth::Identity& who, const std::string& sql, LineSink* sink,
                               std::vector<duckdb::Value> params = {}) {
+    return RunIn(ContextOf(who), sql, sink, std::move(params));
+  }
+  // For what an ExecuteContext says: the time, a deadline, a cancellation.
+  Result<StatementResult> RunIn(const ExecuteContext& context, const std::string& sql, LineSink* sink,
+                                std::vector<duckdb::Value> params = {}) {
     duckdb::Parser parser;
     parser.ParseQuery(sql);
     QueryInput input;
     input.statement = parser.statements[0].get();
     for (auto& param : params) input.params.push_back(param);
-    return bridge_->runner().Run(input, ContextOf(who), sink);
+    return bridge_->runner().Run(input, context, sink);
   }
   // Rows, one a line; or "CODE: message".
   std::string Sql(const std::string& sql, std::vector<duckdb::Value> params = {}) {

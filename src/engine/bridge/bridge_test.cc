@@ -63,8 +63,9 @@ TEST_F(BridgeTest, Violations) {
             "UNIQUE_VIOLATION: row 2: another row of the statement has id = 3 too");
   EXPECT_EQ(Sql("INSERT INTO notes VALUES (3, 'a', 1), (NULL, 'b', 2)"),
             "NOT_NULL_VIOLATION: row 2: column id of \"default\".notes is NOT NULL, but the value is NULL");
-  EXPECT_EQ(Sql("INSERT INTO notes VALUES (3, '12345678901', 1)"),
-            "TYPE_MISMATCH: row 1: the value of column room has 11 characters, VARCHAR(10) holds 10");
+  EXPECT_EQ(
+      Sql("INSERT INTO notes VALUES (3, '12345678901', 1)"),
+      "TYPE_MISMATCH: row 1: the value of column room of \"default\".notes has 11 characters, VARCHAR(10) holds 10");
   EXPECT_EQ(Sql("SELECT count(*) FROM notes"), "[\"1\"]");
   EXPECT_EQ(Sql("UPDATE notes SET id = id + 1"), "1");
   EXPECT_EQ(Sql("INSERT INTO notes VALUES (3, 'c', 3)"), "1");

@@ -7,6 +7,8 @@
 #include "engine/bridge/pending_writes.h"
 #include "engine/bridge/row_checks.h"
 #include "engine/bridge/run_state.h"
+#include "engine/front/tokens.h"
+#include "engine/front/value_places.h"
 #include "row/key_codec.h"
 
 namespace kalamdb::engine {
@@ -44,11 +46,39 @@ struct DmlSink : duckdb::GlobalSinkState {
   duckdb::unique_ptr<duckdb::ColumnDataCollection> returned;
   uint64_t count = 0, seen = 0;
   std::string row_bytes;
+  std::vector<std::string> stored;  // the rows of a chunk, where RETURNING gives them
+
+  // Throws for the first row that may not be written, with the place of the value where it is a literal.
+  void CheckRows(duckdb::DataChunk& chunk) {
+    Status status = checks.Check(rows, chunk, seen + 1);
+    if (status.ok()) return;
+    Error error = std::move(status).error();
+    if (const auto& value = checks.violated(); value && run.statement != nullptr) {
+      if (const auto literal = FindLiteral(*run.statement, *entry.table()->schema(), *value))
+        error.position = PositionOf(run.statement->query, *literal);
+    }
+    Throw(run, std::move(error));
+  }
 
   std::string KeyOf(const RowEncoder& from, size_t index) {
     std::string key = row::PartitionPrefix(entry.table()->id, run.writes().user());
     from.AppendPrimaryKey(index, &key);
     return key;
+  }
+
+  // RETURNING gives rows as they are stored, not as they came: -0 is kept as 0.
+  void GiveStored(duckdb::ClientContext& context) {
+    const auto& schema = *entry.table()->schema();
+    const auto projection = entry.table()->ProjectionFrom(schema.version());
+    if (!projection.ok()) Throw(run, projection.error());
+    const std::vector<std::string_view> bytes(stored.begin(), stored.end());
+    duckdb::DataChunk given;
+    given.Initialize(duckdb::Allocator::Get(context), TypesOf(schema, entry.hidden()));
+    for (size_t i = entry.hidden(); i < schema.size(); ++i)
+      OrThrow(run, DecodeColumn(**projection, i, bytes, given.data[i - entry.hidden()], 0));
+    given.SetCardinality(bytes.size());
+    returned->Append(given);
+    stored.clear();
   }
 
   // The hidden `_id` of rows that RETURNING gives.
@@ -174,13 +204,14 @@ duckdb::SinkResultType InsertOperator::Sink(duckdb::ExecutionContext& context, d
   }
   for (auto& column : chunk.data) columns.push_back(&column);
   Load(sink.rows, columns, chunk.size());
-  OrThrow(sink.run, sink.checks.Check(sink.rows, chunk, sink.seen + 1));
+  sink.CheckRows(chunk);
   for (size_t i = 0; i < chunk.size(); ++i) {
     sink.rows.EncodeRow(i, &sink.row_bytes);
     OrThrow(sink.run, sink.run.writes().Insert(sink.KeyOf(sink.rows, i), sink.row_bytes, fresh_keys, may_bulk));
+    if (sink.returned) sink.stored.push_back(sink.row_bytes);
   }
   if (sink.returned) {
-    sink.returned->Append(chunk);
+    sink.GiveStored(context.client);
     if (entry.hidden() != 0) sink.KeepIds(ids, chunk.size());
   }
   sink.count += chunk.size();
@@ -212,14 +243,15 @@ duckdb::SinkResultType UpdateOperator::Sink(duckdb::ExecutionContext& context, d
   Load(sink.rows, full, chunk.size());
   duckdb::DataChunk updated;
   EngineChunk(full, entry.hidden(), chunk.size(), &updated);
-  OrThrow(sink.run, sink.checks.Check(sink.rows, updated, sink.seen + 1));
+  sink.CheckRows(updated);
   for (size_t i = 0; i < chunk.size(); ++i) {
     sink.rows.EncodeRow(i, &sink.row_bytes);
     OrThrow(sink.run, sink.run.writes().Update(old_keys[i], old_rows.row(i), old_rows.PlaceOf(sink, i),
                                                sink.KeyOf(sink.rows, i), sink.row_bytes));
+    if (sink.returned) sink.stored.push_back(sink.row_bytes);
   }
   if (sink.returned) {
-    sink.returned->Append(updated);
+    sink.GiveStored(context.client);
     if (entry.hidden() != 0) sink.KeepIds(*full[0], chunk.size());
   }
   sink.count += chunk.size();

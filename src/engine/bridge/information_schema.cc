@@ -76,13 +76,17 @@ void EmitColumns(const catalog::Table& table, const VirtualTable::Emit& emit) {
   }
 }
 
-// Views hold no types: DESCRIBE binds one and says them.
-void EmitColumns(const catalog::View& view, const VirtualTable::Emit& emit) {
-  int64_t ordinal = 0;
-  for (const std::string& name : view.column_names) {
-    emit({Value::String(kCatalog), Value::String(view.namespace_name), Value::String(view.name), Value::String(name),
-          Value::Int(++ordinal), Value::Null(), Value::String("YES"), Value::Null(), Value::Null(), Value::Null(),
-          Value::Null()});
+Value NumberIf(bool known, int64_t number) { return known ? Value::Int(number) : Value::Null(); }
+
+void EmitColumns(const catalog::View& view, const VirtualTable::ViewTypes& types, const VirtualTable::Emit& emit) {
+  const std::vector<ViewColumnType> bound = types(view);
+  for (size_t i = 0; i < view.column_names.size(); ++i) {
+    const ViewColumnType type = i < bound.size() ? bound[i] : ViewColumnType{};
+    const bool decimal = type.type && type.type->kind() == TypeKind::kDecimal;
+    emit({Value::String(kCatalog), Value::String(view.namespace_name), Value::String(view.name),
+          Value::String(view.column_names[i]), Value::Int(static_cast<int64_t>(i) + 1), Value::Null(),
+          Value::String("YES"), TextOrNull(type.sql), Value::Null(),
+          NumberIf(decimal, decimal ? type.type->width() : 0), NumberIf(decimal, decimal ? type.type->scale() : 0)});
   }
 }
 
@@ -96,13 +100,13 @@ VirtualTable Columns() {
       {"is_nullable", Text()},          {"data_type", Text()},           {"character_maximum_length", Integer()},
       {"numeric_precision", Integer()}, {"numeric_scale", Integer()}};
   table.admins_only = false;
-  table.fill = [](const auth::Identity& caller, const storage::ReadViewPtr& view,
-                  const VirtualTable::Emit& emit) -> Status {
+  table.fill_columns = [](const auth::Identity& caller, const storage::ReadViewPtr& view,
+                          const VirtualTable::ViewTypes& types, const VirtualTable::Emit& emit) -> Status {
     for (const auto& found : view->catalog->Tables("")) {
       if (CanRead(caller, *found)) EmitColumns(*found, emit);
     }
     for (const auto& found : view->catalog->Views("")) {
-      if (CanReadView(caller, *view->catalog, *found)) EmitColumns(*found, emit);
+      if (CanReadView(caller, *view->catalog, *found)) EmitColumns(*found, types, emit);
     }
     return {};
   };

@@ -23,16 +23,11 @@ class LimitsTest : public BridgeFixture {
     return table;
   }
   Result<StatementResult> RunUntil(const std::string& sql, int64_t deadline_ns, const std::atomic<bool>* cancelled) {
-    duckdb::Parser parser;
-    parser.ParseQuery(sql);
-    QueryInput input;
-    input.statement = parser.statements[0].get();
-    ExecuteContext context;
-    context.identity = alice_;
+    ExecuteContext context = ContextOf(alice_);
     context.deadline_ns = deadline_ns;
     context.cancelled = cancelled;
     LineSink sink;
-    return bridge_->runner().Run(input, context, &sink);
+    return RunIn(context, sql, &sink);
   }
 };
 

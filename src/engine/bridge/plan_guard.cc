@@ -10,6 +10,7 @@
 #include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "engine/bridge/aggregate_memory.h"
+#include "engine/bridge/column_casts.h"
 #include "engine/bridge/run_state.h"
 #include "engine/bridge/upsert_source.h"
 
@@ -116,6 +117,7 @@ void Check(duckdb::OptimizerExtensionInput& input, duckdb::unique_ptr<duckdb::Lo
   Guard guard(*session->run);
   guard.VisitOperator(*plan);
   if (session->run->is_insert) KeepEveryRowOfAnUpsert(*plan);
+  NameColumnsOfCasts(*plan, &session->run->parameter_targets);
   session->run->origins = OriginsOf(*plan);
   if (session->run->binding_only) session->run->marks = FindColumnMarks(*plan);
 }

@@ -1,6 +1,8 @@
-// Walks every table reference of a statement, those in subqueries too.
+// Walks every table reference of a statement, those in subqueries too, and every name.
 #include "engine/bridge/qualify_names.h"
 
+#include "duckdb/parser/expression/columnref_expression.hpp"
+#include "duckdb/parser/expression/star_expression.hpp"
 #include "duckdb/parser/expression/subquery_expression.hpp"
 #include "duckdb/parser/parsed_expression_iterator.hpp"
 #include "duckdb/parser/query_node/list.hpp"
@@ -23,8 +25,9 @@ using duckdb::TableRef;
 
 class Walker {
  public:
-  Walker(bool qualify, const ExpressionVisitor* visit, const TableVisitor* tables = nullptr)
-      : qualify_(qualify), visit_(visit), tables_(tables) {}
+  Walker(bool qualify, const ExpressionVisitor* visit, const TableVisitor* tables = nullptr,
+         const NameVisitor* names = nullptr)
+      : qualify_(qualify), visit_(visit), tables_(tables), names_(names) {}
   void Statement(duckdb::SQLStatement& statement);
 
  private:
@@ -33,11 +36,13 @@ class Walker {
     if (qualify_ && catalog.empty() && !schema.empty()) catalog = kCatalogName;
   }
   void Ctes(duckdb::CommonTableExpressionMap& ctes) {
+    if (names_ != nullptr) CteNames(ctes);
     for (auto& entry : ctes.map) Node(*entry.second->query->node);
   }
   void Expression(duckdb::unique_ptr<ParsedExpression>& expression) {
     if (!expression) return;
     if (visit_ != nullptr) (*visit_)(expression);
+    if (names_ != nullptr) NamesOf(*expression);
     if (expression->GetExpressionClass() == duckdb::ExpressionClass::SUBQUERY) {
       Node(*expression->Cast<duckdb::SubqueryExpression>().subquery->node);
     }
@@ -52,6 +57,19 @@ class Walker {
     Expression(info->condition);
     Expressions(info->expressions);
   }
+  void Give(std::string& name) const {
+    if (names_ != nullptr && !name.empty()) (*names_)(name, NameUse::kGives);
+  }
+  void Give(duckdb::vector<std::string>& names) const {
+    for (std::string& name : names) Give(name);
+  }
+  void Refer(std::string& name) const {
+    if (names_ != nullptr && !name.empty()) (*names_)(name, NameUse::kRefers);
+  }
+  void CteNames(duckdb::CommonTableExpressionMap& ctes) const;
+  void NamesOf(ParsedExpression& expression) const;
+  void NamesOf(duckdb::StarExpression& star) const;
+  void NamesOf(TableRef& ref) const;
   void Node(QueryNode& node);
   void SelectNode(duckdb::SelectNode& node);
   void Ref(duckdb::unique_ptr<TableRef>& ref);
@@ -61,7 +79,69 @@ class Walker {
   const bool qualify_;
   const ExpressionVisitor* const visit_;
   const TableVisitor* const tables_;
+  const NameVisitor* const names_;
 };
+
+// The keys of the map are the names.
+void Walker::CteNames(duckdb::CommonTableExpressionMap& ctes) const {
+  decltype(ctes.map) named;
+  for (auto& entry : ctes.map) {
+    std::string name = entry.first;
+    Give(name);
+    Give(entry.second->aliases);
+    named.insert(std::move(name), std::move(entry.second));
+  }
+  ctes.map = std::move(named);
+}
+
+void Walker::NamesOf(duckdb::StarExpression& star) const {
+  Refer(star.relation_name);
+  decltype(star.exclude_list) excluded;
+  for (duckdb::QualifiedColumnName column : star.exclude_list) {
+    Refer(column.table);
+    Refer(column.column);
+    excluded.insert(std::move(column));
+  }
+  star.exclude_list = std::move(excluded);
+  decltype(star.replace_list) replaced;
+  for (auto& [column, expression] : star.replace_list) {
+    std::string name = column;
+    Refer(name);
+    replaced.insert({std::move(name), std::move(expression)});
+  }
+  star.replace_list = std::move(replaced);
+  decltype(star.rename_list) renamed;
+  for (auto& [column, to] : star.rename_list) {
+    duckdb::QualifiedColumnName name = column;
+    Refer(name.table);
+    Refer(name.column);
+    Give(to);
+    renamed.insert({std::move(name), to});
+  }
+  star.rename_list = std::move(renamed);
+}
+
+void Walker::NamesOf(ParsedExpression& expression) const {
+  if (std::string alias = expression.GetAlias(); !alias.empty()) {
+    Give(alias);
+    expression.SetAlias(alias);
+  }
+  if (expression.GetExpressionClass() == duckdb::ExpressionClass::COLUMN_REF) {
+    for (std::string& name : expression.Cast<duckdb::ColumnRefExpression>().column_names) Refer(name);
+  } else if (expression.GetExpressionClass() == duckdb::ExpressionClass::STAR) {
+    NamesOf(expression.Cast<duckdb::StarExpression>());
+  }
+}
+
+void Walker::NamesOf(TableRef& ref) const {
+  Give(ref.alias);
+  Give(ref.column_name_alias);
+  if (ref.type == duckdb::TableReferenceType::BASE_TABLE) {
+    Refer(ref.Cast<duckdb::BaseTableRef>().table_name);
+  } else if (ref.type == duckdb::TableReferenceType::JOIN) {
+    for (std::string& name : ref.Cast<duckdb::JoinRef>().using_columns) Refer(name);
+  }
+}
 
 void Walker::SelectNode(duckdb::SelectNode& node) {
   Expressions(node.select_list);
@@ -86,12 +166,16 @@ void Walker::Node(QueryNode& node) {
     }
     case duckdb::QueryNodeType::RECURSIVE_CTE_NODE: {
       auto& cte = node.Cast<duckdb::RecursiveCTENode>();
+      Give(cte.ctename);
+      Give(cte.aliases);
       Node(*cte.left);
       Node(*cte.right);
       return;
     }
     case duckdb::QueryNodeType::CTE_NODE: {
       auto& cte = node.Cast<duckdb::CTENode>();
+      Give(cte.ctename);
+      Give(cte.aliases);
       Node(*cte.query);
       Node(*cte.child);
       return;
@@ -102,6 +186,7 @@ void Walker::Node(QueryNode& node) {
 
 void Walker::Ref(duckdb::unique_ptr<TableRef>& ref) {
   if (!ref) return;
+  if (names_ != nullptr) NamesOf(*ref);
   switch (ref->type) {
     case duckdb::TableReferenceType::BASE_TABLE: {
       auto& table = ref->Cast<duckdb::BaseTableRef>();
@@ -206,6 +291,10 @@ void ForEachTable(duckdb::SQLStatement& statement, const TableVisitor& visit) {
 
 void ForEachExpression(duckdb::SQLStatement& statement, const ExpressionVisitor& visit) {
   Walker(false, &visit).Statement(statement);
+}
+
+void ForEachName(duckdb::SQLStatement& statement, const NameVisitor& visit) {
+  Walker(false, nullptr, nullptr, &visit).Statement(statement);
 }
 
 }  // namespace kalamdb::engine

@@ -20,4 +20,10 @@ void ForEachExpression(duckdb::SQLStatement& statement, const ExpressionVisitor&
 using TableVisitor = std::function<void(const std::string& namespace_name, const std::string& name)>;
 void ForEachTable(duckdb::SQLStatement& statement, const TableVisitor& visit);
 
+// Each name that a statement gives (an alias, a CTE) or refers to by it or by that of a column; `visit` may write it
+// anew. Column lists of INSERT, UPDATE and MERGE are not among them.
+enum class NameUse : uint8_t { kGives, kRefers };
+using NameVisitor = std::function<void(std::string& name, NameUse use)>;
+void ForEachName(duckdb::SQLStatement& statement, const NameVisitor& visit);
+
 }  // namespace kalamdb::engine

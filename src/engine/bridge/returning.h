@@ -1,5 +1,6 @@
-// System columns in RETURNING. What they say is known when the statement has committed, and rows are given out after
-// that: until then marks stand in their place.
+// RETURNING: parameters, and system columns. What these say is known when the statement has committed, and rows are
+// given out after that: until then marks stand in their place. Where one stands within an expression, the list is
+// evaluated over the rows once more, when the facts are known.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,8 @@
 #include "catalog/snapshot.h"
 #include "catalog/table.h"
 #include "duckdb.hpp"
+#include "duckdb/common/types/column/column_data_collection.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
 
 namespace kalamdb::engine {
 
@@ -25,8 +28,23 @@ struct ReturnedFacts {
   std::vector<int64_t> ids;          // of a hidden `_id`, in the order of the rows
 };
 
-// Puts marks for the items of RETURNING that are system columns of `table`, or its hidden `_id`.
-void MarkSystemColumns(duckdb::SQLStatement& statement, const catalog::Table& table);
+// A RETURNING that holds system columns within expressions.
+struct LateReturning {
+  duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> list;
+  std::string alias;                   // what it calls the table
+  duckdb::vector<std::string> hidden;  // names of the rows' columns that `*` leaves out
+  size_t extra = 0;                    // of the statement's result, the last columns: a whole row, then `hidden`
+};
+
+// Puts the parameters' values into RETURNING (`params` empty: NULL), names what it gives as a SELECT would, and puts
+// marks for the system columns of `table`, or its hidden `_id`. nullopt: the marks are enough.
+std::optional<LateReturning> PrepareReturning(duckdb::SQLStatement& statement, const catalog::Table& table,
+                                              const duckdb::vector<duckdb::Value>& params);
+
+// The list over `rows`, whose columns have these names. `rows` must outlive the statement.
+duckdb::unique_ptr<duckdb::SelectStatement> SelectOfReturning(const LateReturning& late,
+                                                              duckdb::ColumnDataCollection& rows,
+                                                              const duckdb::vector<std::string>& names);
 
 // The table that a statement changes; nullptr: none, or it is not there.
 catalog::TablePtr TargetTable(const duckdb::SQLStatement& statement, const catalog::Snapshot& snapshot,
@@ -37,6 +55,7 @@ class ReturningFiller {
  public:
   // Gives the marked columns their names.
   explicit ReturningFiller(duckdb::vector<duckdb::string>* names);
+  // Chunks come in order, from the first row on.
   void Fill(const ReturnedFacts& facts, duckdb::DataChunk* chunk);
 
  private:

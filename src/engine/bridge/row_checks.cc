@@ -35,7 +35,7 @@ RowChecks::RowChecks(duckdb::ClientContext& context, catalog::TablePtr table,
 
 // Keeps in *error the violation of the first row before *worst.
 Status RowChecks::CheckColumn(const RowEncoder& rows, size_t ordinal, size_t count, size_t* worst,
-                              std::optional<Error>* error, uint64_t first_row) const {
+                              std::optional<Error>* error, uint64_t first_row) {
   const auto& column = table_->schema()->column(ordinal);
   const bool required = !column.nullable || column.IsKey();
   const uint32_t limit = column.type.kind() == row::TypeKind::kText ? column.type.length() : 0;
@@ -48,16 +48,21 @@ Status RowChecks::CheckColumn(const RowEncoder& rows, size_t ordinal, size_t cou
                                                        table_->QualifiedName() + " is NOT NULL, but the value is NULL"};
     } else if (embedding && rows.HasNullNumber(ordinal, i)) {
       *worst = i;
-      *error = Error{ErrorCode::kTypeMismatch, RowName(first_row + i) + "the value of column " + column.name +
-                                                   " holds a NULL, " + column.type.ToSql() + " holds numbers"};
+      *error = Error{ErrorCode::kTypeMismatch, RowName(first_row + i) + "the value of column " + column.name + " of " +
+                                                   table_->QualifiedName() + " holds a NULL, " + column.type.ToSql() +
+                                                   " holds numbers"};
     } else if (limit != 0 && rows.Bytes(ordinal, i).size() > limit) {
       const size_t characters = CountCharacters(rows.Bytes(ordinal, i));
       if (characters <= limit) continue;
       *worst = i;
-      *error = Error{ErrorCode::kTypeMismatch, RowName(first_row + i) + "the value of column " + column.name + " has " +
-                                                   std::to_string(characters) + " characters, VARCHAR(" +
-                                                   std::to_string(limit) + ") holds " + std::to_string(limit)};
+      *error = Error{ErrorCode::kTypeMismatch, RowName(first_row + i) + "the value of column " + column.name + " of " +
+                                                   table_->QualifiedName() + " has " + std::to_string(characters) +
+                                                   " characters, VARCHAR(" + std::to_string(limit) + ") holds " +
+                                                   std::to_string(limit)};
+    } else {
+      continue;
     }
+    violated_ = ValuePlace{first_row + i, ordinal};
   }
   return {};
 }
@@ -65,6 +70,7 @@ Status RowChecks::CheckColumn(const RowEncoder& rows, size_t ordinal, size_t cou
 Status RowChecks::Check(const RowEncoder& rows, duckdb::DataChunk& chunk, uint64_t first_row) {
   size_t worst = chunk.size();
   std::optional<Error> error;
+  violated_.reset();
   for (const size_t ordinal : to_check_)
     RETURN_IF_ERROR(CheckColumn(rows, ordinal, chunk.size(), &worst, &error, first_row));
   for (size_t c = 0; c < checks_.size(); ++c) {
@@ -78,6 +84,7 @@ Status RowChecks::Check(const RowEncoder& rows, duckdb::DataChunk& chunk, uint64
       if (!format.validity.RowIsValid(at) || values[at] != 0) continue;
       const auto& check = table_->checks[c];
       worst = i;
+      violated_.reset();
       error = Error{ErrorCode::kCheckViolation, RowName(first_row + i) + "CHECK " + check.name + " of " +
                                                     table_->QualifiedName() +
                                                     " does not hold: " + check.expression.ToText(*table_->schema())};

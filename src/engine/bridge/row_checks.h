@@ -4,6 +4,7 @@
 // One thread's.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "duckdb/execution/expression_executor.hpp"
 #include "duckdb/planner/bound_constraint.hpp"
 #include "engine/bridge/chunk_codec.h"
+#include "engine/front/value_places.h"
 
 namespace kalamdb::engine {
 
@@ -25,13 +27,16 @@ class RowChecks {
   // `first_row` (from 1). Errors: kNotNullViolation, kTypeMismatch, kCheckViolation; those of evaluating a CHECK are
   // thrown.
   Status Check(const RowEncoder& rows, duckdb::DataChunk& chunk, uint64_t first_row);
+  // The one value that made the last Check fail; nullopt: a CHECK, which may see more.
+  const std::optional<ValuePlace>& violated() const { return violated_; }
 
  private:
   Status CheckColumn(const RowEncoder& rows, size_t ordinal, size_t count, size_t* worst, std::optional<Error>* error,
-                     uint64_t first_row) const;
+                     uint64_t first_row);
 
   const catalog::TablePtr table_;
   std::vector<duckdb::unique_ptr<duckdb::ExpressionExecutor>> checks_;
+  std::optional<ValuePlace> violated_;
   std::vector<size_t> to_check_;  // ordinals with NOT NULL, a length, or numbers
 };
 

@@ -19,6 +19,7 @@
 #include "base/metrics.h"
 #include "duckdb.hpp"
 #include "duckdb/main/client_context_state.hpp"
+#include "engine/bridge/column_casts.h"
 #include "engine/bridge/column_marks.h"
 #include "engine/bridge/result_origins.h"
 #include "engine/bridge/returning.h"
@@ -68,13 +69,15 @@ class RunState {
   const storage::ReadViewPtr view;
   const ExecuteContext& context;
   ScanCounters counters;
-  std::vector<ResultOrigin> origins;             // of the result's columns; set while planning
-  ReturnedFacts returned;                        // sinks add the ids, the commit the rest
-  bool allow_files = false;                      // COPY by an admin: reads and writes files
-  bool is_insert = false;                        // the statement is an INSERT, though its plan may be a MERGE
-  bool binding_only = false;                     // Bind(): nothing may be executed
-  std::atomic<std::thread::id> planning_thread;  // that binds and optimises the statement now; none = nobody
-  ColumnMarks marks;                             // binding_only: those of the plan
+  std::vector<ResultOrigin> origins;                // of the result's columns; set while planning
+  ReturnedFacts returned;                           // sinks add the ids, the commit the rest
+  const duckdb::SQLStatement* statement = nullptr;  // as it was parsed; nullptr where it is only bound
+  ParameterTargets parameter_targets;               // set while planning
+  bool allow_files = false;                         // COPY by an admin: reads and writes files
+  bool is_insert = false;                           // the statement is an INSERT, though its plan may be a MERGE
+  bool binding_only = false;                        // Bind(): nothing may be executed
+  std::atomic<std::thread::id> planning_thread;     // that binds and optimises the statement now; none = nobody
+  ColumnMarks marks;                                // binding_only: those of the plan
 
   const auth::Identity& identity() const { return context.identity; }
 

@@ -1,12 +1,16 @@
-// Collects the names of the tables and views that a statement reads or changes, then visits its column references.
+// Learns the columns of the tables and views that a statement reads or changes, then the names that it gives itself,
+// then writes them all.
 #include "engine/bridge/spell_names.h"
 
 #include <algorithm>
 #include <map>
 
-#include "duckdb/parser/expression/columnref_expression.hpp"
+#include "duckdb/parser/parsed_expression.hpp"
+#include "duckdb/parser/query_node/select_node.hpp"
+#include "duckdb/parser/query_node/set_operation_node.hpp"
 #include "duckdb/parser/statement/insert_statement.hpp"
 #include "duckdb/parser/statement/merge_into_statement.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
 #include "duckdb/parser/statement/update_statement.hpp"
 #include "engine/bridge/qualify_names.h"
 #include "row/schema.h"
@@ -30,7 +34,6 @@ class Speller {
       for (const std::string& column : view->column_names) Learn(column);
     }
   }
-  bool knows_any() const { return !spelled_.empty(); }
 
   void Spell(std::string& name) const {
     if (IsPlain(name)) return;
@@ -74,21 +77,44 @@ void SpellTargets(duckdb::SQLStatement& statement, const Speller& speller) {
   }
 }
 
+// The SELECT list that names the columns of the result.
+const duckdb::SelectNode* NamingNode(const duckdb::SQLStatement& statement) {
+  if (statement.type != duckdb::StatementType::SELECT_STATEMENT) return nullptr;
+  const duckdb::QueryNode* node = statement.Cast<duckdb::SelectStatement>().node.get();
+  while (node->type == duckdb::QueryNodeType::SET_OPERATION_NODE)
+    node = node->Cast<duckdb::SetOperationNode>().left.get();
+  return node->type == duckdb::QueryNodeType::SELECT_NODE ? &node->Cast<duckdb::SelectNode>() : nullptr;
+}
+
+duckdb::vector<std::string> ShownNames(const duckdb::SQLStatement& statement) {
+  duckdb::vector<std::string> names;
+  const duckdb::SelectNode* node = NamingNode(statement);
+  if (node == nullptr) return names;
+  for (const auto& item : node->select_list) {
+    if (item->GetExpressionClass() == duckdb::ExpressionClass::STAR) return {};
+    names.push_back(item->GetAlias());
+  }
+  return names;
+}
+
 }  // namespace
 
-void SpellNames(duckdb::SQLStatement& statement, const catalog::Snapshot& snapshot,
-                const std::string& request_namespace) {
-  if (IsPlain(statement.query)) return;
+duckdb::vector<std::string> SpellNames(duckdb::SQLStatement& statement, const catalog::Snapshot& snapshot,
+                                       const std::string& request_namespace) {
+  if (IsPlain(statement.query)) return {};
+  duckdb::vector<std::string> shown = ShownNames(statement);
   Speller speller;
   ForEachTable(statement, [&](const std::string& ns, const std::string& name) {
     speller.Learn(snapshot, ns.empty() ? request_namespace : ns, name);
   });
-  if (!speller.knows_any()) return;
-  ForEachExpression(statement, [&](duckdb::unique_ptr<duckdb::ParsedExpression>& expression) {
-    if (expression->GetExpressionClass() != duckdb::ExpressionClass::COLUMN_REF) return;
-    speller.Spell(expression->Cast<duckdb::ColumnRefExpression>().column_names);
-  });
+  for (const NameUse use : {NameUse::kGives, NameUse::kRefers}) {
+    ForEachName(statement, [&](const std::string& name, NameUse used) {
+      if (used == use) speller.Learn(name);
+    });
+  }
+  ForEachName(statement, [&](std::string& name, NameUse) { speller.Spell(name); });
   SpellTargets(statement, speller);
+  return shown;
 }
 
 }  // namespace kalamdb::engine

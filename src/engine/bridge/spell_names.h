@@ -1,5 +1,6 @@
-// The engine folds the case of ASCII letters only. Names of columns beyond ASCII are put into a statement as they were
-// made, so that "ünï" finds the column that was made as "Ünï".
+// The engine folds the case of ASCII letters only, our catalog that of many scripts. So names beyond ASCII get one
+// spelling in a statement: that of the column as it was made, else the one that gives the name. "ünï" then finds the
+// column, table, alias or CTE that was made as "Ünï".
 #pragma once
 
 #include <string>
@@ -9,7 +10,9 @@
 
 namespace kalamdb::engine {
 
-void SpellNames(duckdb::SQLStatement& statement, const catalog::Snapshot& snapshot,
-                const std::string& request_namespace);
+// The names that the result's columns are to have are kept: the aliases of its SELECT list, as they are written; empty
+// where an item has none. Nothing at all where the names are plain, or a `*` stands among them.
+duckdb::vector<std::string> SpellNames(duckdb::SQLStatement& statement, const catalog::Snapshot& snapshot,
+                                       const std::string& request_namespace);
 
 }  // namespace kalamdb::engine

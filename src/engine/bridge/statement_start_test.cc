@@ -7,16 +7,11 @@ namespace {
 class StatementStartTest : public BridgeFixture {
  protected:
   std::string SqlAt(Micros now, const std::string& sql) {
-    duckdb::Parser parser;
-    parser.ParseQuery(sql);
-    QueryInput input;
-    input.statement = parser.statements[0].get();
-    ExecuteContext context;
-    context.identity = alice_;
+    ExecuteContext context = ContextOf(alice_);
     context.now = now;
     LineSink sink;
-    const auto result = bridge_->runner().Run(input, context, &sink);
-    return result.ok() ? sink.rows : std::string(ErrorCodeName(result.error().code)) + ": " + result.error().message;
+    const auto result = RunIn(context, sql, &sink);
+    return result.ok() ? sink.rows : Shown(result.error());
   }
 };
 

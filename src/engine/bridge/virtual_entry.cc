@@ -3,7 +3,13 @@
 
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/common/exception.hpp"
+#include "duckdb/parser/expression/star_expression.hpp"
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
+#include "duckdb/parser/query_node/select_node.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
+#include "duckdb/parser/tableref/basetableref.hpp"
+#include "duckdb/planner/binder.hpp"
 #include "duckdb/storage/table_storage_info.hpp"
 #include "engine/bridge/chunk_codec.h"
 #include "engine/bridge/run_state.h"
@@ -49,14 +55,46 @@ struct VirtualScan final : duckdb::GlobalTableFunctionState {
   size_t next = 0;
 };
 
+// Views hold no types: they are bound when somebody asks.
+std::vector<ViewColumnType> TypesOfView(duckdb::ClientContext& context, const catalog::View& view) {
+  auto ref = duckdb::make_uniq<duckdb::BaseTableRef>();
+  ref->catalog_name = kCatalogName;
+  ref->schema_name = view.namespace_name;
+  ref->table_name = view.name;
+  auto node = duckdb::make_uniq<duckdb::SelectNode>();
+  node->select_list.push_back(duckdb::make_uniq<duckdb::StarExpression>());
+  node->from_table = std::move(ref);
+  duckdb::SelectStatement select;
+  select.node = std::move(node);
+  std::vector<ViewColumnType> types;
+  try {
+    const auto bound = duckdb::Binder::CreateBinder(context)->Bind(static_cast<duckdb::SQLStatement&>(select));
+    for (const auto& bound_type : bound.types) {
+      auto type = FromEngineType(bound_type);
+      types.push_back({type ? type->ToSql() : bound_type.ToString(), std::move(type)});
+    }
+  } catch (const duckdb::InternalException&) {
+    throw;
+  } catch (const std::exception&) {
+    types.clear();  // what it reads has gone, or is not for the one who asks
+  }
+  return types;
+}
+
 duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitVirtual(duckdb::ClientContext& context,
                                                                  duckdb::TableFunctionInitInput& input) {
   const VirtualTable& table = input.bind_data->Cast<VirtualBindData>().entry.table();
   RunState& run = RunOf(context);
   auto state = duckdb::make_uniq<VirtualScan>();
   state->column_ids.assign(input.column_ids.begin(), input.column_ids.end());
-  Status filled = table.fill(run.identity(), run.view,
-                             [&](std::vector<row::Value> values) { state->rows.push_back(std::move(values)); });
+  const VirtualTable::Emit emit = [&](std::vector<row::Value> values) { state->rows.push_back(std::move(values)); };
+  Status filled;
+  if (table.fill_columns) {
+    const auto types = [&](const catalog::View& view) { return TypesOfView(context, view); };
+    filled = table.fill_columns(run.identity(), run.view, types, emit);
+  } else {
+    filled = table.fill(run.identity(), run.view, emit);
+  }
   if (!filled.ok()) Throw(run, std::move(filled).error());
   return std::move(state);
 }

@@ -4,6 +4,8 @@
 #include "engine/access.h"
 #include "engine/fast/compile.h"
 #include "engine/fast/operands.h"
+#include "engine/front/tokens.h"
+#include "engine/front/value_places.h"
 #include "row/schema.h"
 
 namespace kalamdb::engine {
@@ -30,6 +32,15 @@ FastRunOptions OptionsFor(const RowSink* sink, bool worker) {
   options.form = sink->form();
   options.separator = sink->separator();
   return options;
+}
+
+// Why a write failed, with the place of the one value that is to blame, if it stands in the text.
+Error Placed(Error error, const Statement& statement, const FastPlan& plan, const FastWrite& write) {
+  if (!write.violated) return error;
+  const auto literal = FindLiteral(*statement.tree(), *plan.table->schema(), *write.violated);
+  if (!literal) return error;
+  error.position = PositionOf(statement.engine_text(), *literal);
+  return statement.Relocate(std::move(error));
 }
 
 }  // namespace
@@ -131,7 +142,7 @@ FastOutcome FastPath::Try(const std::shared_ptr<const Statement>& statement, con
   if (step.ok() && *step != FastStep::kReady) return FastOutcome::kNeedsWorker;
   if (!step.ok() || pending->write.request.writes.empty()) {
     completion(step.ok() ? Finish(*plan, *statement, sink, pending->write, Seq())
-                         : Result<StatementResult>(std::move(step).error()));
+                         : Result<StatementResult>(Placed(step.error(), *statement, *plan, pending->write)));
     return FastOutcome::kDone;
   }
   pending->statement = statement;
@@ -180,7 +191,7 @@ void FastPath::Retry(const std::shared_ptr<Pending>& pending) {
   pending->write = {};
   auto step =
       FastPrepare(services_, *pending->plan, view, *pending->context, OptionsFor(pending->sink, true), &pending->write);
-  if (!step.ok()) return pending->completion(std::move(step).error());
+  if (!step.ok()) return pending->completion(Placed(step.error(), *pending->statement, *pending->plan, pending->write));
   if (*step != FastStep::kReady) return pending->completion(schema_changed);
   if (pending->write.request.writes.empty())
     return pending->completion(Finish(*pending->plan, *pending->statement, pending->sink, pending->write, Seq()));
@@ -198,7 +209,7 @@ std::optional<Result<StatementResult>> FastPath::RunWrite(const Statement& state
     if (plan == nullptr) return std::nullopt;
     FastWrite write;
     auto step = FastPrepare(services_, *plan, view, context, OptionsFor(sink, true), &write);
-    if (!step.ok()) return Result<StatementResult>(std::move(step).error());
+    if (!step.ok()) return Result<StatementResult>(Placed(step.error(), statement, *plan, write));
     if (*step != FastStep::kReady) return std::nullopt;
     if (write.request.writes.empty()) return Finish(*plan, statement, sink, write, Seq());
     storage::CommitRequest request = std::move(write.request);

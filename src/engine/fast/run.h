@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "engine/bridge/functions.h"
 #include "engine/engine.h"
 #include "engine/fast/plan.h"
+#include "engine/front/value_places.h"
 #include "storage/database.h"
 
 namespace kalamdb::engine {
@@ -48,6 +50,7 @@ struct FastWrite {
   storage::CommitRequest request;  // empty where nothing changes
   uint64_t count = 0;              // inserted, updated, matched
   FastRows returning;
+  std::optional<ValuePlace> violated;  // where FastPrepare failed because of one value
 };
 
 // Errors: of the first row in order that may not be written, as the other path words them.

@@ -44,12 +44,13 @@ class Writer {
   const row::Schema& schema() const { return *plan_.table->schema(); }
 
   // The first column in order that the row violates.
-  Status Check(const std::vector<row::Value>& values, size_t row_number, bool only_keys = false) const {
+  Status Check(const std::vector<row::Value>& values, size_t row_number, bool only_keys = false) {
     for (size_t i = 0; i < values.size(); ++i) {
       const row::Column& column = schema().column(i);
       if (only_keys && !column.IsKey()) continue;
       if (values[i].is_null()) {
         if (column.nullable && !column.IsKey()) continue;
+        write_->violated = ValuePlace{row_number, i};
         return Error{ErrorCode::kNotNullViolation, "row " + std::to_string(row_number) + ": column " + column.name +
                                                        " of " + plan_.table->QualifiedName() +
                                                        " is NOT NULL, but the value is NULL"};
@@ -58,10 +59,11 @@ class Writer {
       if (limit == 0 || values[i].as_string().size() <= limit) continue;
       const size_t characters = CountCharacters(values[i].as_string());
       if (characters > limit) {
+        write_->violated = ValuePlace{row_number, i};
         return Error{ErrorCode::kTypeMismatch, "row " + std::to_string(row_number) + ": the value of column " +
-                                                   column.name + " has " + std::to_string(characters) +
-                                                   " characters, VARCHAR(" + std::to_string(limit) + ") holds " +
-                                                   std::to_string(limit)};
+                                                   column.name + " of " + plan_.table->QualifiedName() + " has " +
+                                                   std::to_string(characters) + " characters, VARCHAR(" +
+                                                   std::to_string(limit) + ") holds " + std::to_string(limit)};
       }
     }
     return {};

@@ -47,7 +47,41 @@ std::string SqlType(std::string_view machine) {
   if (machine == "INT32") return "INT";
   if (machine == "INT64") return "BIGINT";
   if (machine == "INT128") return "UUID or HUGEINT";
+  if (machine == "BOOL") return "BOOLEAN";
   return std::string(machine);
+}
+
+// `field value "x" out of range` and the like, of a type of time.
+std::optional<std::string> MistimedOf(const std::string& line, std::string_view begin, std::string_view type) {
+  if (!line.starts_with(begin)) return std::nullopt;
+  const size_t behind = std::min(line.rfind(", expected format"), line.size());
+  const size_t first = line.find('"'), last = line.rfind('"', behind - 1);
+  if (first == std::string::npos || last <= first) return std::nullopt;
+  return "value '" + line.substr(first + 1, last - first - 1) + "' does not fit type " + std::string(type);
+}
+
+std::optional<std::string> MistimedOf(const std::string& line) {
+  struct Says {
+    std::string_view begin, type;
+  };
+  for (const Says& says :
+       {Says{"invalid timestamp field format: \"", "TIMESTAMP"},
+        Says{"timestamp field value out of range: \"", "TIMESTAMP"}, Says{"invalid date field format: \"", "DATE"},
+        Says{"date field value out of range: \"", "DATE"}, Says{"invalid time field format: \"", "TIME"},
+        Says{"time field value out of range: \"", "TIME"}}) {
+    if (auto said = MistimedOf(line, says.begin, says.type)) return said;
+  }
+  return std::nullopt;
+}
+
+// `Casting value "100.5" to type DECIMAL(4,2) failed: value is out of range!`
+std::optional<std::string> DecimalMisfitOf(const std::string& line) {
+  constexpr std::string_view kCasting = "Casting value \"", kTo = "\" to type ", kFailed = " failed: ";
+  const size_t to = line.rfind(kTo), failed = line.rfind(kFailed);
+  if (!line.starts_with(kCasting) || to == std::string::npos || failed == std::string::npos || failed < to)
+    return std::nullopt;
+  return "value " + line.substr(kCasting.size(), to - kCasting.size()) + " does not fit type " +
+         line.substr(to + kTo.size(), failed - to - kTo.size());
 }
 
 // "Could not convert string 'x' to INT32", "Type INT64 with value 5 can't be cast … destination type INT16".
@@ -88,6 +122,11 @@ Error BadValue(const std::string& message) {
   if (auto csv = CsvError(message)) return Error{ErrorCode::kTypeMismatch, *std::move(csv)};
   const std::string line = FirstLine(message);
   // A value in such a message may hold anything, a slash too: it is the caller's own.
+  if (auto mistimed = MistimedOf(line)) {
+    const std::string type = mistimed->substr(mistimed->rfind(' ') + 1);
+    return Error{ErrorCode::kTypeMismatch, *std::move(mistimed)}.WithHint(HowWritten(type));
+  }
+  if (auto misfit = DecimalMisfitOf(line)) return Error{ErrorCode::kTypeMismatch, *std::move(misfit)};
   return Error{ErrorCode::kTypeMismatch, MisfitOf(line).value_or(line)};
 }
 
@@ -208,12 +247,14 @@ Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& messa
 
 Error MapError(const duckdb::ErrorData& error, std::string_view text) {
   const auto& info = error.ExtraInfo();
+  Error mapped;
   if (const std::string code = Find(info, "kalam_code"); !code.empty()) {
     int number = 0;
     std::from_chars(code.data(), code.data() + code.size(), number);
-    return Error{static_cast<ErrorCode>(number), Find(info, "kalam_message"), Find(info, "kalam_hint")};
+    mapped = Error{static_cast<ErrorCode>(number), Find(info, "kalam_message"), Find(info, "kalam_hint")};
+  } else {
+    mapped = ByType(error.Type(), info, error.RawMessage());
   }
-  Error mapped = ByType(error.Type(), info, error.RawMessage());
   const std::string position = Find(info, "position");
   size_t offset = 0;
   if (const auto [end, failed] = std::from_chars(position.data(), position.data() + position.size(), offset);
@@ -229,11 +270,21 @@ Error MapException(const std::exception& exception, std::string_view text) {
   return MapError(duckdb::ErrorData(exception), text);
 }
 
-void ThrowError(const Error& error) {
-  throw duckdb::Exception(ExceptionType::INVALID_INPUT, error.message,
-                          {{"kalam_code", std::to_string(static_cast<int>(error.code))},
-                           {"kalam_message", error.message},
-                           {"kalam_hint", error.hint}});
+void ThrowError(const Error& error, const std::string& position) {
+  ExtraInfo info = {{"kalam_code", std::to_string(static_cast<int>(error.code))},
+                    {"kalam_message", error.message},
+                    {"kalam_hint", error.hint}};
+  if (!position.empty()) info["position"] = position;
+  throw duckdb::Exception(ExceptionType::INVALID_INPUT, error.message, info);
+}
+
+std::string HowWritten(std::string_view sql_type) {
+  if (sql_type == "DATE") return "A DATE is written 2024-01-31.";
+  if (sql_type == "TIME") return "A TIME is written 10:00:00.5.";
+  if (sql_type != "TIMESTAMP" && sql_type != "TIMESTAMPTZ") return "";
+  if (sql_type == "TIMESTAMP") return "A TIMESTAMP is written 2024-01-31 10:00:00.5; it is UTC.";
+  return "A TIMESTAMPTZ is written 2024-01-31 10:00:00.5+01:00, or with Z or the name of a time zone behind the "
+         "seconds.";
 }
 
 }  // namespace kalamdb::engine

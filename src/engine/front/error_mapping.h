@@ -19,6 +19,10 @@ Error MapError(const duckdb::ErrorData& error, std::string_view text = {});
 Error MapException(const std::exception& exception, std::string_view text = {});
 
 // Our own error through the engine and back: thrown by the bridge's functions and sinks, told apart by extra info.
-[[noreturn]] void ThrowError(const Error& error);
+// `position`: the engine's, as it stands in its own extra info.
+[[noreturn]] void ThrowError(const Error& error, const std::string& position = {});
+
+// How a value of a type of time is written, as a hint; empty for other types.
+std::string HowWritten(std::string_view sql_type);
 
 }  // namespace kalamdb::engine

@@ -2,6 +2,7 @@
 #include "engine/front/parameters.h"
 
 #include "engine/bridge/chunk_codec.h"
+#include "engine/front/error_mapping.h"
 #include "row/json_document.h"
 
 namespace kalamdb::engine {
@@ -14,7 +15,8 @@ using Kind = row::JsonParam::Kind;
 Error Misfit(const row::JsonParam& param, const std::string& type) {
   std::string shown = param.text.substr(0, 60);
   if (param.kind == Kind::kString) shown = "'" + shown + "'";
-  return Error{ErrorCode::kInvalidParameter, "value " + shown + " does not fit type " + type};
+  return Error{ErrorCode::kInvalidParameter, "value " + shown + " does not fit type " + type}.WithHint(
+      HowWritten(type));
 }
 
 bool IsAsked(const LogicalType& type) {
@@ -74,7 +76,18 @@ Result<duckdb::Value> NaturalValue(const row::JsonParam& param) {
   return duckdb::Value();
 }
 
-Result<duckdb::Value> TypedValue(const row::JsonParam& param, const LogicalType& type) {
+bool CastInContext(duckdb::ClientContext& context, const duckdb::Value& value, const LogicalType& type,
+                   duckdb::Value* result) {
+  std::string message;
+  try {
+    // A zone that is none: NULL, and a message that is not called an error.
+    return value.TryCastAs(context, type, *result, &message) && !result->IsNull();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+Result<duckdb::Value> TypedValue(const row::JsonParam& param, const LogicalType& type, const ContextCast& cast) {
   if (param.kind == Kind::kNull) return duckdb::Value(type);
   const auto own = FromEngineType(type);
   if (own) {
@@ -84,10 +97,12 @@ Result<duckdb::Value> TypedValue(const row::JsonParam& param, const LogicalType&
     if (param.kind != Kind::kString || own->kind() == row::TypeKind::kJson) return Misfit(param, own->ToSql());
   }
   ASSIGN_OR_RETURN(const duckdb::Value natural, NaturalValue(param));
-  duckdb::Value cast;
+  duckdb::Value result;
   std::string error;
-  if (!natural.DefaultTryCastAs(type, cast, &error)) return Misfit(param, own ? own->ToSql() : type.ToString());
-  return cast;
+  if (natural.DefaultTryCastAs(type, result, &error)) return result;
+  if (cast && param.kind == Kind::kString && type.id() == LogicalTypeId::TIMESTAMP_TZ && cast(natural, type, &result))
+    return result;
+  return Misfit(param, own ? own->ToSql() : type.ToString());
 }
 
 Status CheckParameters(const std::vector<uint32_t>& named, const ExecuteContext& context) {
@@ -99,7 +114,8 @@ Status CheckParameters(const std::vector<uint32_t>& named, const ExecuteContext&
 
 Result<duckdb::vector<duckdb::Value>> BindParameters(const std::vector<uint32_t>& named,
                                                      const duckdb::vector<LogicalType>& types,
-                                                     const ExecuteContext& context) {
+                                                     const ExecuteContext& context, const ParameterTargets& targets,
+                                                     const ContextCast& cast) {
   RETURN_IF_ERROR(CheckParameters(named, context));
   duckdb::vector<duckdb::Value> values;
   if (named.empty()) return values;
@@ -107,11 +123,13 @@ Result<duckdb::vector<duckdb::Value>> BindParameters(const std::vector<uint32_t>
   for (const uint32_t number : named) {
     const row::JsonParam& param = (*context.params)[number - 1];
     const bool asked = number <= types.size() && IsAsked(types[number - 1]);
-    auto value = asked ? TypedValue(param, types[number - 1]) : NaturalValue(param);
+    auto value = asked ? TypedValue(param, types[number - 1], cast) : NaturalValue(param);
     if (!value.ok()) {
       Error error = std::move(value).error();
       error.code = ErrorCode::kInvalidParameter;
       error.message = "parameter $" + std::to_string(number) + ": " + error.message;
+      if (const auto target = targets.find(std::to_string(number)); target != targets.end())
+        error.message += " of " + target->second;
       return error;
     }
     values[number - 1] = *std::move(value);

@@ -15,6 +15,7 @@
 
 #include "duckdb.hpp"
 #include "duckdb/parser/sql_statement.hpp"
+#include "engine/bridge/column_casts.h"
 #include "engine/command.h"
 #include "engine/engine.h"
 #include "engine/fast/plan_slot.h"
@@ -28,6 +29,7 @@ struct BoundSignature {
   uint64_t catalog_generation = 0;
   std::string namespace_name;
   duckdb::vector<duckdb::LogicalType> parameter_types;
+  ParameterTargets parameter_targets;
 };
 
 // A base table as the text names it; an empty namespace means the request's (or a CTE's name).

@@ -69,8 +69,9 @@ bool IsAsked(const duckdb::LogicalType& type) {
 // Puts the request's values where the parameters stand.
 class ParameterFiller {
  public:
-  ParameterFiller(const duckdb::case_insensitive_map_t<duckdb::LogicalType>& types, const ExecuteContext& context)
-      : types_(types), context_(context) {}
+  ParameterFiller(const duckdb::case_insensitive_map_t<duckdb::LogicalType>& types, const ExecuteContext& context,
+                  LiveSession& session)
+      : types_(types), context_(context), session_(session) {}
 
   Status Fill(ExpressionPtr* expression) {
     if ((*expression)->GetExpressionClass() == duckdb::ExpressionClass::PARAMETER) {
@@ -94,21 +95,27 @@ class ParameterFiller {
       return Error{ErrorCode::kInvalidParameter, "parameter $" + name + " is missing"};
     const row::JsonParam& param = (*context_.params)[number - 1];
     const auto found = types_.find(name);
+    const auto cast = [this](const duckdb::Value& from, const duckdb::LogicalType& type, duckdb::Value* to) {
+      bool fits = false;
+      session_.Bind([&](duckdb::ClientContext& engine) { fits = CastInContext(engine, from, type, to); });
+      return fits;
+    };
     auto value =
-        found != types_.end() && IsAsked(found->second) ? TypedValue(param, found->second) : NaturalValue(param);
+        found != types_.end() && IsAsked(found->second) ? TypedValue(param, found->second, cast) : NaturalValue(param);
     if (value.ok()) return value;
-    return Error{ErrorCode::kInvalidParameter, "parameter $" + name + ": " + value.error().message};
+    return Error{ErrorCode::kInvalidParameter, "parameter $" + name + ": " + value.error().message, value.error().hint};
   }
 
   const duckdb::case_insensitive_map_t<duckdb::LogicalType>& types_;
   const ExecuteContext& context_;
+  LiveSession& session_;
 };
 
 Status FillParameters(LiveSession& session, const catalog::Table& table, const Statement& statement,
                       const ExecuteContext& context, LiveQuery* query) {
   if (statement.parameters().empty()) return {};
   ASSIGN_OR_RETURN(const auto types, AskedTypes(session, *query, table, statement.engine_text()));
-  ParameterFiller filler(types, context);
+  ParameterFiller filler(types, context, session);
   for (LiveItem& item : query->items) {
     if (!item.star) RETURN_IF_ERROR(filler.Fill(&item.expression));
   }
