@@ -9,9 +9,8 @@
 #include "peer_scenarios.h"
 #include "raw_loops.h"
 
+namespace kalamdb::bench {
 namespace {
-
-using namespace kalamdb::bench;
 
 struct Scenario {
   const char* name;
@@ -37,7 +36,8 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+// The exit code.
+int Load(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
   const LoadArgs args(argc, argv);
   if (name == "echo-server") return RunEchoServer(args);
@@ -54,3 +54,7 @@ int main(int argc, char** argv) {
   std::fputs("\n", stderr);
   return 2;
 }
+
+}  // namespace kalamdb::bench
+
+int main(int argc, char** argv) { return kalamdb::bench::Load(argc, argv); }

@@ -2,6 +2,7 @@
 #include "storage/committer.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/executor.h"
@@ -161,28 +162,25 @@ bool Committer::WaitForRoom(size_t bytes, bool may_block, Error* why) {
 
 void Committer::Enqueue(Pending pending, bool may_block) {
   Error why;
-  bool admitted = false, lead = false;
+  CommitCallback refused;
+  std::optional<Pending> lead;  // what this thread commits itself
   {
     MutexLock lock(mutex_);
-    admitted = WaitForRoom(pending.bytes, may_block, &why);
-    if (admitted) {
-      lead = pending.request.durability == Durability::kWal && !pending.alone && pending.rows <= kMaxGroupRows &&
-             queue_.empty() && !busy_;
-      if (lead) {
-        busy_ = true;
-      } else {
-        queued_bytes_ += pending.bytes;
-        queue_.push_back(std::move(pending));
-        queue_length_.Set(static_cast<double>(queue_.size()));
-        if (!busy_) wake_.NotifyOne();
-      }
+    if (!WaitForRoom(pending.bytes, may_block, &why)) {
+      refused = std::move(pending.callback);
+    } else if (pending.request.durability == Durability::kWal && !pending.alone && pending.rows <= kMaxGroupRows &&
+               queue_.empty() && !busy_) {
+      busy_ = true;
+      lead = std::move(pending);
+    } else {
+      queued_bytes_ += pending.bytes;
+      queue_.push_back(std::move(pending));
+      queue_length_.Set(static_cast<double>(queue_.size()));
+      if (!busy_) wake_.NotifyOne();
     }
   }
-  if (lead) {
-    LeadInline(std::move(pending));
-  } else if (!admitted) {
-    pending.callback({.kind = CommitOutcome::Kind::kFailed, .error = std::move(why)});
-  }
+  if (lead) LeadInline(*std::move(lead));
+  if (refused) refused({.kind = CommitOutcome::Kind::kFailed, .error = std::move(why)});
 }
 
 Committer::Group Committer::TakeGroup(bool wal_only) {

@@ -71,6 +71,10 @@ duckdb::unique_ptr<Allocator> MakeCountingAllocator() {
   return duckdb::make_uniq<Allocator>(Allocate, Free, Reallocate, nullptr);
 }
 
+duckdb::unique_ptr<Allocator> MakePlainAllocator() {
+  return duckdb::make_uniq<Allocator>(Source::Allocate, Source::Free, Source::Reallocate, nullptr);
+}
+
 void LimitEngineMemory(uint64_t limit_bytes) {
   limit = static_cast<int64_t>(limit_bytes);
   static std::once_flag once;

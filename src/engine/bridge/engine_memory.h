@@ -26,6 +26,9 @@ void LimitEngineMemory(uint64_t limit_bytes);
 // For DBConfig: counts into the same sum.
 duckdb::unique_ptr<duckdb::Allocator> MakeCountingAllocator();
 
+// For the DBConfig of work that no statement's size may fail: does not count.
+duckdb::unique_ptr<duckdb::Allocator> MakePlainAllocator();
+
 // Bytes that are taken now, and what is left of the limit.
 uint64_t EngineMemoryTaken();
 uint64_t EngineMemoryLeft();

@@ -60,7 +60,7 @@ class Instance {
   BridgeServices& services() { return *services_; }
 
  private:
-  Instance(BridgeServices* services) : services_(services) {}
+  explicit Instance(BridgeServices* services) : services_(services) {}
   void GiveBack(std::unique_ptr<duckdb::Connection> connection);
   std::unique_ptr<duckdb::Connection> NewConnection();
 

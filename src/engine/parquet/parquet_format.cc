@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "engine/bridge/engine_memory.h"
 #include "engine/parquet/parquet_file_writer.h"
 #include "engine/parquet/segment_columns.h"
 #include "storage/checksum.h"
@@ -72,6 +73,7 @@ Result<std::unique_ptr<ParquetFormat>> ParquetFormat::Open(const std::string& da
   std::unique_ptr<ParquetFormat> format(new ParquetFormat(data_dir));
   try {
     duckdb::DBConfig config;
+    config.allocator = MakePlainAllocator();
     config.options.maximum_threads = 1;
     config.options.use_temporary_directory = false;
     config.options.enable_external_file_cache = false;
