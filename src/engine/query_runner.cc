@@ -1,6 +1,7 @@
 // Runs statements: one view, one connection, rows out as JSON, changes into one commit.
 #include "engine/query_runner.h"
 
+#include <algorithm>
 #include <charconv>
 #include <thread>
 
@@ -70,6 +71,16 @@ void Rename(const duckdb::vector<std::string>& shown, duckdb::vector<std::string
   if (shown.size() != names->size()) return;
   for (size_t i = 0; i < shown.size(); ++i) {
     if (!shown[i].empty()) (*names)[i] = shown[i];
+  }
+}
+
+// Columns of ours that no name of a user's can be have a mark in their names.
+void ShowMarks(duckdb::DataChunk* plans) {
+  for (duckdb::idx_t row = 0; row < plans->size(); ++row) {
+    std::string text = plans->GetValue(1, row).ToString();
+    if (text.find('\x01') == std::string::npos) continue;
+    std::replace(text.begin(), text.end(), '\x01', '_');
+    plans->SetValue(1, row, duckdb::Value(text));
   }
 }
 
@@ -186,6 +197,7 @@ Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementR
     if (!rows.TryFetch(chunk, error)) return ErrorOfRun(run, rows.HasError() ? rows.GetErrorObject() : error);
     if (!chunk || chunk->size() == 0) break;
     filler.Fill(run.state.returned, chunk.get());
+    if (run.input.statement->type == StatementType::EXPLAIN_STATEMENT) ShowMarks(chunk.get());
     RETURN_IF_ERROR(writer.Write(*chunk));
   }
   if (rows.HasError()) return ErrorOfRun(run, rows.GetErrorObject());

@@ -61,3 +61,21 @@ test('CSV and what is refused', async () => {
   await service.error(`COPY app.c FROM '${dir}/a.csv'`, 'PERMISSION_DENIED');
   assert.equal(await root.value('SELECT 1'), 1);
 });
+
+test('a value of a file that does not fit is named with its line or row, column and table', async () => {
+  await root.ok('CREATE TABLE app.fit (id INT PRIMARY KEY, n SMALLINT, v VARCHAR(4))');
+  const files = {
+    'word.csv': ['id,n,v\n1,5,abc\n2,x,abc\n', /^line 3 of the file: column n of app\.fit: value 'x' does not fit type SMALLINT$/],
+    'large.csv': ['id,n,v\n1,5,abc\n2,70000,abc\n', /^line 3 of the file: column n of app\.fit: value '70000' does not fit type SMALLINT$/],
+    'long.csv': ['id,n,v\n1,5,abc\n2,7,abcdef\n', /^row 2: the value of column v of app\.fit has 6 characters/],
+    'word.json': ['{"id":1,"n":5}\n{"id":2,"n":"x"}\n', /^row 2: column n of app\.fit: value "x" is not a number$/],
+    'large.json': ['{"id":1,"n":5}\n{"id":2,"n":70000}\n', /^row 2: column n of app\.fit: value 70000 does not fit type SMALLINT$/],
+  };
+  for (const [name, [text, says]] of Object.entries(files)) {
+    writeFileSync(path.join(dir, name), text);
+    const error = await root.error(`COPY app.fit FROM '${dir}/${name}'`, 'TYPE_MISMATCH');
+    assert.match(error.message, says);
+    assert.equal(error.position, undefined);
+  }
+  assert.equal(await root.value('SELECT count(*) FROM app.fit'), '0');
+});

@@ -256,3 +256,10 @@ test('parameters within RETURNING, on every way a statement takes', async () => 
   assert.deepEqual(result.schema.map((c) => [c.name, c.flags]), [['id', ['pk', 'nn']], ['(id + $1)', undefined], ['(_version + 1)', undefined]]);
   await root.error('UPDATE app.ret SET n = 1 RETURNING $1', 'INVALID_PARAMETER', [1, 2]);
 });
+
+test('nothing of the inside shows in names and plans', async () => {
+  const [named] = await root.ok('SELECT (SELECT max(id) FROM app.t), EXISTS (SELECT * FROM app.t), 1 + (SELECT 2)');
+  assert.deepEqual(named.schema.map((c) => c.name), ['(SELECT max(id) FROM app.t)', 'EXISTS(SELECT * FROM app.t)', '(1 + (SELECT 2))']);
+  const [plan] = await root.ok('EXPLAIN UPDATE app.t SET n = n + 1');
+  assert.doesNotMatch(JSON.stringify(plan), /_kalam|\\u000/);
+});

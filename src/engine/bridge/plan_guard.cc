@@ -17,8 +17,9 @@
 namespace kalamdb::engine {
 namespace {
 
-constexpr std::array<std::string_view, 8> kScans = {
-    "kalam_scan", "kalam_virtual_scan", "range", "generate_series", "unnest", "repeat", "summary", "repeat_row"};
+constexpr std::array<std::string_view, 10> kScans = {"kalam_scan", "kalam_virtual_scan", "range",     "generate_series",
+                                                     "unnest",     "json_each",          "json_tree", "repeat",
+                                                     "summary",    "repeat_row"};
 constexpr std::array<std::string_view, 7> kFileScans = {"read_parquet", "parquet_scan",   "read_csv", "read_csv_auto",
                                                         "read_json",    "read_json_auto", "glob"};
 constexpr std::array<std::string_view, 16> kForbiddenFunctions = {"getenv",

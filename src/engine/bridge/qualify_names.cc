@@ -143,7 +143,20 @@ void Walker::NamesOf(TableRef& ref) const {
   }
 }
 
+bool Holds(const ParsedExpression& expression, duckdb::ExpressionClass what) {
+  if (expression.GetExpressionClass() == what) return true;
+  bool holds = false;
+  duckdb::ParsedExpressionIterator::EnumerateChildren(
+      expression, [&](const ParsedExpression& child) { holds = holds || Holds(child, what); });
+  return holds;
+}
+
 void Walker::SelectNode(duckdb::SelectNode& node) {
+  for (auto& item : node.select_list) {
+    if (qualify_ && item->GetAlias().empty() && Holds(*item, duckdb::ExpressionClass::SUBQUERY) &&
+        !Holds(*item, duckdb::ExpressionClass::STAR))
+      item->SetAlias(item->GetName());
+  }
   Expressions(node.select_list);
   Ref(node.from_table);
   Expression(node.where_clause);

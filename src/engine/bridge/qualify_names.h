@@ -10,6 +10,7 @@ namespace kalamdb::engine {
 
 // Puts our catalog before every table name that has a namespace, so that a namespace called `system` or `temp` is never
 // one of the engine's own databases. Unqualified names stay: they may be CTEs, and the search path finds the others.
+// Columns that are named by the text of a subquery keep the name it gives them as it was written.
 void QualifyNames(duckdb::SQLStatement& statement);
 
 // Each expression, outer ones first; `visit` may put another in its place, whose children are visited then.

@@ -73,6 +73,16 @@ Error OfFile(Error error, const std::string& path) {
   return error;
 }
 
+// The reader of the file knows the name of a column, not whose it is.
+Error OfTable(Error error, const catalog::Table& table) {
+  constexpr std::string_view kColumn = " of the file: column ", kValue = ": value '";
+  const size_t column = error.message.find(kColumn);
+  if (error.code != ErrorCode::kTypeMismatch || column == std::string::npos) return error;
+  const size_t value = error.message.find(kValue, column + kColumn.size());
+  if (value != std::string::npos) error.message.insert(value, " of " + table.QualifiedName());
+  return error;
+}
+
 // The names of the columns of the file, as a quoted list: each is a column of the table, whatever its case.
 Result<std::string> MatchColumns(const CommandServices& services, const catalog::Table& table, const CopyTable& command,
                                  const std::string& reader, const ExecuteContext& context) {
@@ -119,7 +129,7 @@ Result<StatementResult> RunCopy(const CommandServices& services, const CopyTable
   auto copied = services.run_copy(
       "INSERT INTO " + table->QualifiedName() + " (" + *columns + ") SELECT " + *columns + " FROM " + reader, context,
       sink);
-  if (!copied.ok()) return OfFile(std::move(copied).error(), path);
+  if (!copied.ok()) return OfTable(OfFile(std::move(copied).error(), path), *table);
   copied->message = "Copied " + std::to_string(copied->row_count) + " row(s)";
   return copied;
 }

@@ -104,6 +104,22 @@ std::optional<std::string> MisfitOf(const std::string& line) {
          SqlType(line.substr(target + kTarget.size()));
 }
 
+// `Error when converting column "n". Could not convert string "x" to 'SMALLINT'`
+std::optional<std::string> CsvMisfitOf(const std::string& line) {
+  constexpr std::string_view kColumn = "Error when converting column \"", kValue = "\". Could not convert string \"",
+                             kTo = "\" to '";
+  const size_t value = line.find(kValue), to = line.rfind(kTo);
+  if (!line.starts_with(kColumn) || value == std::string::npos || to == std::string::npos ||
+      to < value + kValue.size() || !line.ends_with("'"))
+    return std::nullopt;
+  const std::string type = line.substr(to + kTo.size(), line.size() - 1 - to - kTo.size());
+  return "column " + line.substr(kColumn.size(), value - kColumn.size()) + ": value '" +
+         line.substr(value + kValue.size(), to - value - kValue.size()) + "' does not fit type " +
+         (type == "INTEGER"   ? "INT"
+          : type == "VARCHAR" ? "TEXT"
+                              : type);
+}
+
 // An error in a CSV file: its line, and the sentence behind the line as it was read.
 std::optional<std::string> CsvError(const std::string& message) {
   constexpr std::string_view kLine = "CSV Error on Line: ", kOriginal = "Original Line:";
@@ -112,10 +128,29 @@ std::optional<std::string> CsvError(const std::string& message) {
   std::string text = "line " + message.substr(kLine.size(), end - kLine.size()) + " of the file";
   for (size_t at = end; at != std::string::npos;) {
     const std::string rest = message.substr(at + 1);
-    if (!rest.starts_with(kOriginal)) return text + ": " + FirstLine(rest);
+    const std::string said = FirstLine(rest);
+    if (!rest.starts_with(kOriginal)) return text + ": " + CsvMisfitOf(said).value_or(said);
     at = message.find('\n', at + 1);
   }
   return text;
+}
+
+// "Overflow in addition of INT64 (1 + 2)!"
+std::string OverflowOf(const std::string& line) {
+  constexpr std::string_view kOf = " of ";
+  const size_t of = line.find(kOf), open = line.find(" (");
+  if (!line.starts_with("Overflow in ") || of == std::string::npos || open == std::string::npos || open < of)
+    return line;
+  const size_t type = of + kOf.size();
+  return line.substr(0, type) + SqlType(std::string_view(line).substr(type, open - type)) + line.substr(open);
+}
+
+// `Failed to cast value to numerical: "x" when casting from source column n`: a value of JSON.
+std::optional<std::string> NoNumberOf(const std::string& line) {
+  constexpr std::string_view kFailed = "Failed to cast value to numerical: ",
+                             kFrom = " when casting from source column ";
+  if (!line.starts_with(kFailed)) return std::nullopt;
+  return "value " + line.substr(kFailed.size(), line.rfind(kFrom) - kFailed.size()) + " is not a number";
 }
 
 Error BadValue(const std::string& message) {
@@ -127,7 +162,8 @@ Error BadValue(const std::string& message) {
     return Error{ErrorCode::kTypeMismatch, *std::move(mistimed)}.WithHint(HowWritten(type));
   }
   if (auto misfit = DecimalMisfitOf(line)) return Error{ErrorCode::kTypeMismatch, *std::move(misfit)};
-  return Error{ErrorCode::kTypeMismatch, MisfitOf(line).value_or(line)};
+  if (auto no_number = NoNumberOf(line)) return Error{ErrorCode::kTypeMismatch, *std::move(no_number)};
+  return Error{ErrorCode::kTypeMismatch, MisfitOf(line).value_or(OverflowOf(line))};
 }
 
 Error MissingEntry(const ExtraInfo& info, const std::string& message) {

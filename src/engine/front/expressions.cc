@@ -50,6 +50,7 @@ Expressions::Session& Expressions::Open() {
   return *session_;
 }
 
+// An error's place is one in the canonical text: none of the client's.
 template <typename Body>
 auto Expressions::Run(Body body) -> decltype(body(std::declval<Session&>())) {
   MutexLock lock(mutex_);
@@ -61,12 +62,12 @@ auto Expressions::Run(Body body) -> decltype(body(std::declval<Session&>())) {
       session.connection.context->RunFunctionInTransaction([&] { result.emplace(body(session)); });
       return *std::move(result);
     } catch (const std::exception& e) {
-      Error error = MapException(e);
+      Error error = MapException(e).At(0);
       session_.reset();  // whatever state the transaction is in
       return error;
     }
   } catch (const std::exception& e) {
-    return MapException(e);
+    return MapException(e).At(0);
   }
 }
 

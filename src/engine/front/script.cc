@@ -87,6 +87,7 @@ class StatementBuilder {
   Status CollectParameters() {
     std::set<uint32_t> numbers;
     uint32_t automatic = 0;
+    bool numbered = false;
     for (size_t i = begin_; i < end_; ++i) {
       const Token& token = sql_.tokens[i];
       if (token.kind != TokenKind::kParameter) continue;
@@ -95,12 +96,18 @@ class StatementBuilder {
       if (raw == "?") {
         number = ++automatic;
       } else {
+        numbered = true;
         for (const char c : raw.substr(1))
           number = c >= '0' && c <= '9' && number < 100'000 ? number * 10 + static_cast<uint32_t>(c - '0') : 1'000'000;
       }
       if (number == 0 || number > 65'535) {
         return Error{ErrorCode::kInvalidSql, "parameters are numbered: $1, $2 … $65535"}.WithHint("").At(
             PositionOf(statement_->text_, token.begin - sql_.tokens[begin_].begin));
+      }
+      if (numbered && automatic > 0) {
+        return Error{ErrorCode::kInvalidSql, "a statement names its parameters by ? or by $1, $2 …, not by both"}
+            .WithHint("")
+            .At(PositionOf(statement_->text_, token.begin - sql_.tokens[begin_].begin));
       }
       numbers.insert(number);
     }
