@@ -349,20 +349,25 @@ std::string Qualified(const std::string& ns, const std::string& name) {
   return std::string(kCatalogName) + "." + Quoted(ns) + "." + Quoted(name);
 }
 
-Result<std::string> NameOf(std::string_view name, const catalog::Snapshot& snapshot) {
+Result<std::string> NameOf(std::string_view name, const catalog::Snapshot& snapshot, ViewReader reader) {
+  const auto qualified = [&](const std::string& ns, const std::string& of) {
+    return reader == ViewReader::kEngine ? Qualified(ns, of)
+                                         : catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(of);
+  };
   const auto numbers = ParseNumbers(name.substr(2));
   if (!numbers) return Error{ErrorCode::kInternal, "a view names " + std::string(name)};
   if (name[1] == 'v') {
     const auto view = snapshot.FindView(numbers->first);
     if (view == nullptr) return Error{ErrorCode::kTableNotFound, "a view that the view reads does not exist"};
-    return Qualified(view->namespace_name, view->name);
+    return qualified(view->namespace_name, view->name);
   }
   const auto table = snapshot.FindTable(TableId(numbers->first));
   if (table == nullptr) return Error{ErrorCode::kTableNotFound, "a table that the view reads does not exist"};
-  if (name[1] == 't') return Qualified(table->namespace_name, table->name);
+  if (name[1] == 't') return qualified(table->namespace_name, table->name);
   const auto ordinal = table->schema()->FindById(ColumnId(numbers->second));
   if (!ordinal) return Error{ErrorCode::kColumnNotFound, "a column that the view reads was dropped"};
-  return Quoted(table->schema()->column(*ordinal).name);
+  const std::string& column = table->schema()->column(*ordinal).name;
+  return reader == ViewReader::kEngine ? Quoted(column) : catalog::QuoteIdentifier(column);
 }
 
 }  // namespace
@@ -378,7 +383,7 @@ Result<ViewText> MakeViewText(const duckdb::SQLStatement& select, const std::str
   return ViewWriter(default_namespace, snapshot, /*marking=*/false, marks).Write(select);
 }
 
-Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::Snapshot& snapshot) {
+Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::Snapshot& snapshot, ViewReader reader) {
   std::string text;
   for (size_t at = 0; at < select_sql.size();) {
     const catalog::SqlPart part = catalog::NextPart(select_sql, at);
@@ -386,8 +391,7 @@ Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::S
     const std::string name =
         part.kind == catalog::SqlPart::Kind::kQuotedName ? catalog::Unquote(part.text) : std::string();
     if (name.size() > 2 && name[0] == '#' && name[1] != 'm') {  // a mark stays
-
-      ASSIGN_OR_RETURN(const std::string now, NameOf(name, snapshot));
+      ASSIGN_OR_RETURN(const std::string now, NameOf(name, snapshot, reader));
       text += now;
     } else {
       text += part.text;

@@ -37,8 +37,11 @@ Result<std::string> MarkViewText(const duckdb::SQLStatement& select, const std::
 Result<ViewText> MakeViewText(const duckdb::SQLStatement& select, const std::string& default_namespace,
                               const catalog::Snapshot& snapshot, const ColumnMarks* marks);
 
-// The text with the names of `snapshot`, tables qualified by our catalog. Errors: kTableNotFound, kColumnNotFound where
-// something it names is gone (the catalog does not let that happen).
-Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::Snapshot& snapshot);
+// The text with the names of `snapshot`: for the engine tables are qualified by our catalog, for a reader as little as
+// can be is quoted. Errors: kTableNotFound, kColumnNotFound where something it names is gone (the catalog does not let
+// that happen).
+enum class ViewReader : uint8_t { kEngine, kClient };
+Result<std::string> ExpandViewText(std::string_view select_sql, const catalog::Snapshot& snapshot,
+                                   ViewReader reader = ViewReader::kEngine);
 
 }  // namespace kalamdb::engine

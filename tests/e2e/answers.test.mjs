@@ -97,3 +97,21 @@ test('COPY tells line and column of what is wrong, and no path', async () => {
     assert.equal(error.position, undefined);
   }
 });
+
+test('what SHOW CREATE TABLE prints of a view makes the same view again', async () => {
+  await root.ok('CREATE TABLE app.seen (id INT PRIMARY KEY, v INT, name TEXT); INSERT INTO app.seen VALUES (1, 1, \'a\'), (2, 2, \'b\'); ALTER TABLE app.seen RENAME v TO "V ü"');
+  for (const select of [
+    'SELECT id, ["V ü"] AS l, {\'a\': "V ü"} AS s, "V ü"::TEXT || \'it\'\'s\' AS t, count(*) OVER () AS n FROM app.seen',
+    'SELECT count(*) AS c, upper(name) AS u FROM app.seen GROUP BY name HAVING count(*) > 0 ORDER BY 2',
+    'SELECT * FROM app.seen a LEFT JOIN (SELECT id AS id2, "v Ü" AS v2 FROM app.seen) b ON a.id = b.id2',
+    'WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT n FROM r',
+    'SELECT s.id, k.value AS val FROM app.seen s, json_each(\'[1]\') k',
+  ]) {
+    await root.ok(`CREATE VIEW app.again AS ${select}`);
+    const before = (await root.ok('SELECT * FROM app.again'))[0];
+    const text = (await root.rows('SHOW CREATE TABLE app.again'))[0][1];
+    await root.ok(`DROP VIEW app.again; ${text}`);
+    assert.deepEqual((await root.ok('SELECT * FROM app.again'))[0], before, text);
+    await root.ok('DROP VIEW app.again');
+  }
+});

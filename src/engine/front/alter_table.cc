@@ -186,7 +186,8 @@ Result<StatementResult> AlterOnce(const CommandServices& services, const AlterTa
     if (!command.if_exists || !absent) return std::move(found).error();
     StatementResult result;
     result.query_type = QueryType::kAlterTable;
-    result.message = "Table " + catalog::QuoteIdentifier(command.name.name) + " does not exist";
+    result.message = "Table " + catalog::QuoteIdentifier(NamespaceOf(command.name, context)) + "." +
+                     catalog::QuoteIdentifier(command.name.name) + " does not exist";
     return result;
   }
   const catalog::TablePtr old = *found;

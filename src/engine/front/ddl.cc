@@ -161,7 +161,9 @@ Result<StatementResult> RunDropTable(const CommandServices& services, const Drop
     if (!table.ok()) {
       const bool absent =
           table.error().code == ErrorCode::kTableNotFound || table.error().code == ErrorCode::kNamespaceNotFound;
-      if (command.if_exists && absent) return Done("Table " + Shown(command.name.name) + " does not exist");
+      if (command.if_exists && absent)
+        return Done("Table " + Shown(NamespaceOf(command.name, context)) + "." + Shown(command.name.name) +
+                    " does not exist");
       return std::move(table).error();
     }
     std::vector<Change> changes;

@@ -4,6 +4,7 @@
 #include "engine/front/result_table.h"
 #include "engine/front/rights.h"
 #include "engine/front/view_ddl.h"
+#include "engine/view_text.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -111,6 +112,12 @@ Result<StatementResult> ShowSegments(const CommandServices& services, const cata
                           all, sink);
 }
 
+Result<StatementResult> ShowCreate(const std::string& name, std::string statement, RowSink* sink) {
+  ResultTable rows({{"table_name", kText}, {"create_statement", kText}});
+  rows.Add({Value::String(name), Value::String(std::move(statement))});
+  return rows.Send(sink, QueryType::kOther);
+}
+
 }  // namespace
 
 Result<StatementResult> RunDescribe(const CommandServices& services, const Describe& command,
@@ -168,12 +175,19 @@ Result<StatementResult> RunShow(const CommandServices& services, const Show& com
     }
     default: break;
   }
+  if (const auto shown = view->catalog->FindView(NamespaceOf(command.name, context), command.name.name);
+      shown != nullptr && command.what == Show::What::kCreateTable &&
+      CanReadView(context.identity, *view->catalog, *shown)) {
+    ASSIGN_OR_RETURN(const std::string select, ExpandViewText(shown->select_sql, *view->catalog, ViewReader::kClient));
+    return ShowCreate(shown->name,
+                      "CREATE VIEW " + catalog::QuoteIdentifier(shown->namespace_name) + "." +
+                          catalog::QuoteIdentifier(shown->name) + " AS " + select,
+                      sink);
+  }
   ASSIGN_OR_RETURN(const catalog::TablePtr table, FindReadableTable(*view->catalog, command.name, context));
   if (command.what == Show::What::kStats) return ShowStats(services, view, *table, context, sink);
   if (command.what == Show::What::kSegments) return ShowSegments(services, *table, context, sink);
-  ResultTable rows({{"table_name", kText}, {"create_statement", kText}});
-  rows.Add({Value::String(table->name), Value::String(catalog::PrintCreateTable(*table))});
-  return rows.Send(sink, QueryType::kOther);
+  return ShowCreate(table->name, catalog::PrintCreateTable(*table), sink);
 }
 
 }  // namespace kalamdb::engine

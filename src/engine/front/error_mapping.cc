@@ -177,8 +177,13 @@ Error MissingEntry(const ExtraInfo& info, const std::string& message) {
   return Error{ErrorCode::kInvalidSql, FirstLine(message)};
 }
 
-// The binder says it in three ways.
+// The binder says it in four ways.
 std::optional<std::string> UnknownColumn(const std::string& line) {
+  constexpr std::string_view kColumn = "Column \"", kLater = "\" referenced that exists in the SELECT clause - but";
+  if (const size_t later = line.find(kLater); line.starts_with(kColumn) && later != std::string::npos) {
+    return "column " + line.substr(kColumn.size(), later - kColumn.size()) +
+           " does not exist (a name that the SELECT list gives is known behind it only)";
+  }
   constexpr std::string_view kUpdate = "Referenced update column ", kNotFound = " not found in table!";
   if (line.starts_with(kUpdate) && line.ends_with(kNotFound)) {
     return "column " + line.substr(kUpdate.size(), line.size() - kUpdate.size() - kNotFound.size()) + " does not exist";
@@ -231,6 +236,15 @@ Error BinderError(const ExtraInfo& info, const std::string& message) {
   return Error{ErrorCode::kInvalidSql, line};
 }
 
+// What the engine says of a form of expression by the names of its own classes.
+std::optional<std::string> UnknownForm(const std::string& line) {
+  constexpr std::string_view kParsed = "Expression type T_", kBound = "Unimplemented expression class in ";
+  if (line.starts_with(kParsed)) return "an expression of this form is not offered";
+  if (!line.starts_with(kBound)) return std::nullopt;
+  const std::string kind = Lower(line.substr(line.rfind(' ') + 1));
+  return "a " + kind + " expression cannot stand here";
+}
+
 Error Plain(ErrorCode code, const std::string& message, const char* instead) {
   const std::string line = FirstLine(message);
   return Error{code, line.empty() || TellsTooMuch(line) ? std::string(instead) : line};
@@ -261,6 +275,7 @@ Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& messa
       return Plain(ErrorCode::kInvalidSql, message, "a parameter cannot stand here");
     case ExceptionType::NOT_IMPLEMENTED:
       if (message.starts_with("Unknown TimeZone")) return Error{ErrorCode::kTypeMismatch, FirstLine(message)};
+      if (const auto unknown = UnknownForm(FirstLine(message))) return Error{ErrorCode::kUnsupported, *unknown};
       return Plain(ErrorCode::kUnsupported, message, "this is not offered");
     case ExceptionType::PERMISSION: return Plain(ErrorCode::kPermissionDenied, message, "this is not allowed");
     case ExceptionType::OUT_OF_MEMORY:

@@ -242,7 +242,9 @@ Result<SqlText> Tokenize(std::string_view sql) {
   if (rest == std::string_view::npos) return SyntaxError(text, text.find("/*", end), "the comment does not end");
   if (rest < text.size()) {
     const char c = text[rest];
-    const std::string what = c == '"'                ? "the quoted name does not end"
+    const bool empty = text.substr(rest).starts_with("\"\"");
+    const std::string what = c == '"' && empty       ? "a quoted name is empty"
+                             : c == '"'              ? "the quoted name does not end"
                              : c == '\'' || c == '$' ? "the string does not end"
                                                      : "syntax error";
     return SyntaxError(text, rest, what);

@@ -235,7 +235,7 @@ Result<StatementResult> RunDropView(const CommandServices& services, const DropV
     const std::string ns = NamespaceOf(command.name, context);
     const ViewPtr view = snapshot->FindView(ns, command.name.name);
     if (view == nullptr) {
-      if (command.if_exists) return Done("View " + catalog::QuoteIdentifier(command.name.name) + " does not exist");
+      if (command.if_exists) return Done("View " + Shown(ns, command.name.name) + " does not exist");
       if (snapshot->FindNamespace(ns) == nullptr) return NamespaceNotFound(ns);
       if (snapshot->FindTable(ns, command.name.name) != nullptr)
         return Error{ErrorCode::kInvalidSql, Shown(ns, command.name.name) + " is a table: DROP TABLE drops it"};
