@@ -45,6 +45,9 @@ class FrameSink {
   virtual ~FrameSink() = default;
   // Appends to the connection's output; never blocks, never drops. `type` is the message's, for metrics.
   virtual void Send(Frame frame, std::string_view type) = 0;
+  // The same for one of many frames that go to many connections at once: others may have their turn first, but nothing
+  // that is sent to this connection afterwards.
+  virtual void SendInTurn(Frame frame, std::string_view type) { Send(std::move(frame), type); }
   virtual size_t QueuedBytes() const = 0;  // not yet in the socket
   // Calls back (once, from any thread) when QueuedBytes() has fallen to `below` or less; at once if it has already.
   virtual void WhenDrained(size_t below, std::function<void()> callback) = 0;

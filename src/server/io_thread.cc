@@ -72,6 +72,13 @@ void IoThread::Post(Task task) {
   asio::post(loop_->context, [task = std::move(task)]() mutable { task(); });
 }
 
+void IoThread::PostAfter(int64_t micros, Task task) {
+  auto timer = std::make_shared<asio::steady_timer>(loop_->context, std::chrono::microseconds(micros));
+  timer->async_wait([timer, task = std::move(task)](boost::system::error_code stopped) mutable {
+    if (!stopped) task();
+  });
+}
+
 void IoThread::Tick() {
   loop_->timer.expires_after(std::chrono::seconds(1));
   loop_->timer.async_wait([this](boost::system::error_code error) {

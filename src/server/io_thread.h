@@ -46,6 +46,7 @@ class IoThread {
 
   bool IsCurrent() const;
   void Post(Task task);
+  void PostAfter(int64_t micros, Task task);  // on the thread itself
 
   // Calls `accepted` with each new connection (non-blocking, close-on-exec) of a listening socket, which it then owns.
   using Accepted = void (*)(void* context, int fd);

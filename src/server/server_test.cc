@@ -373,6 +373,52 @@ TEST_F(SocketTest, UpgradesAuthenticatesAndAnswers) {
   EXPECT_EQ(hub_.closed, 1);
 }
 
+// What goes to many sockets at once leaves in turns of some sockets; each socket's own order stays.
+TEST_F(SocketTest, WhatLeavesInTurnKeepsEachSocketsOrder) {
+  Launch();
+  constexpr int kSockets = 100;
+  std::deque<Connection> sockets;
+  for (int i = 0; i < kSockets; ++i) {
+    sockets.emplace_back(server_->address());
+    sockets.back().Send(Handshake("Authorization: Bearer user:al\r\n"));
+    sockets.back().Until("auth_success");
+    sockets.back().Forget();
+  }
+  const auto frame = [](const std::string& text) { return std::make_shared<const std::string>(text); };
+  std::vector<std::shared_ptr<live::FrameSink>> sinks;
+  {
+    std::lock_guard lock(hub_.mutex);
+    sinks = hub_.sinks;
+  }
+  ASSERT_EQ(sinks.size(), static_cast<size_t>(kSockets));
+  for (int round = 0; round < 3; ++round) {  // while the turns before are not over
+    const std::string number = std::to_string(round);
+    for (const auto& sink : sinks) sink->SendInTurn(frame("<schema" + number + ">"), "schema_change");
+    for (size_t i = 0; i < sinks.size(); i += 7) sinks[i]->Send(frame("<row" + number + ">"), "change");
+  }
+  sockets[50].Send(MakeClientFrame(Opcode::kClose, ClosePayload(1000, ""), 3));  // ends between turns, after all of it
+  EXPECT_THAT(sockets[50].ToEnd(), testing::HasSubstr(CloseOf(1000)));
+  for (const auto& sink : sinks) sink->Send(frame("<end>"), "change");
+  const auto marks = [](std::string_view got) {
+    std::string all;
+    for (size_t at = got.find('<'); at != std::string_view::npos; at = got.find('<', at + 1))
+      all += got.substr(at, got.find('>', at) + 1 - at);
+    return all;
+  };
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    std::string expected;
+    for (const std::string number : {"0", "1", "2"}) {
+      expected += "<schema" + number + ">";
+      if (i % 7 == 0) expected += "<row" + number + ">";
+    }
+    if (i == 50) {
+      EXPECT_EQ(marks(sockets[i].Until("<schema2>")), expected);
+    } else {
+      EXPECT_EQ(marks(sockets[i].Until("<end>")), expected + "<end>");
+    }
+  }
+}
+
 TEST_F(SocketTest, RefusesBadUpgrades) {
   Launch();
   auto close = std::string("Connection: close\r\n");

@@ -6,7 +6,7 @@
 namespace kalamdb::server {
 
 WebSockets::WebSockets(Core* core, const std::vector<IoThread*>& threads) : core_(core) {
-  for (IoThread* thread : threads) homes_.push_back(std::make_unique<ThreadSockets>(thread));
+  for (IoThread* thread : threads) homes_.push_back(std::make_unique<ThreadSockets>(thread, core->clock));
 }
 
 void WebSockets::Adopt(std::unique_ptr<Socket> socket, const Peer& peer, auth::Identity identity, std::string token,

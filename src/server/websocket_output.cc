@@ -28,12 +28,45 @@ void ThreadSockets::FlushDirty() {
   for (const std::shared_ptr<WebSocketSession>& session : dirty) session->Flush();
 }
 
+void ThreadSockets::MarkWaiting(std::shared_ptr<WebSocketSession> session) {
+  {
+    MutexLock lock(mutex_);
+    waiting_.push_back(std::move(session));
+    if (turn_due_) return;
+    turn_due_ = true;
+  }
+  thread_->Post([this] { FlushTurn(); });
+}
+
+void ThreadSockets::FlushTurn() {
+  std::vector<std::shared_ptr<WebSocketSession>> turn;
+  bool more = false;
+  {
+    MutexLock lock(mutex_);
+    while (!waiting_.empty() && turn.size() < kSessionsATurn) {
+      turn.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+    more = turn_due_ = !waiting_.empty();
+  }
+  const Micros begin = clock_->MonotonicMicros();
+  for (const std::shared_ptr<WebSocketSession>& session : turn) session->FlushInTurn();
+  if (!more) return;
+  const Micros took = clock_->MonotonicMicros() - begin;
+  thread_->PostAfter(std::clamp<Micros>(3 * took, 1, kLongestTurnPause), [this] { FlushTurn(); });
+}
+
 void WebSocketSession::Send(live::Frame frame, std::string_view type) {
   core_->messages_out[Core::MessageSlot(type)].Add();
   Queue(Opcode::kText, std::move(frame), false);
 }
 
-void WebSocketSession::Queue(Opcode opcode, live::Frame payload, bool last) {
+void WebSocketSession::SendInTurn(live::Frame frame, std::string_view type) {
+  core_->messages_out[Core::MessageSlot(type)].Add();
+  Queue(Opcode::kText, std::move(frame), false, Listed::kWaiting);
+}
+
+void WebSocketSession::Queue(Opcode opcode, live::Frame payload, bool last, Listed list) {
   const FrameHeader header = MakeFrameHeader(opcode, payload->size());
   {
     MutexLock lock(mutex_);
@@ -41,10 +74,15 @@ void WebSocketSession::Queue(Opcode opcode, live::Frame payload, bool last) {
     sealed_ = last;
     queued_bytes_ += header.size + payload->size();
     queue_.push_back({header, std::move(payload)});
-    if (dirty_) return;
-    dirty_ = true;
+    if (listed_ >= list) return;
+    listed_ = list;
   }
-  home_->MarkDirty(std::static_pointer_cast<WebSocketSession>(shared_from_this()));
+  auto self = std::static_pointer_cast<WebSocketSession>(shared_from_this());
+  if (list == Listed::kDirty) {
+    home_->MarkDirty(std::move(self));
+  } else {
+    home_->MarkWaiting(std::move(self));
+  }
 }
 
 void WebSocketSession::WhenDrained(size_t below, std::function<void()> callback) {
@@ -59,11 +97,19 @@ void WebSocketSession::WhenDrained(size_t below, std::function<void()> callback)
   callback();
 }
 
+void WebSocketSession::FlushInTurn() {
+  {
+    MutexLock lock(mutex_);
+    if (listed_ != Listed::kWaiting) return;
+  }
+  Flush();
+}
+
 void WebSocketSession::Flush() {
   for (;;) {
     {
       MutexLock lock(mutex_);
-      dirty_ = false;
+      listed_ = Listed::kNot;
       if (sending_at_ == sending_.size()) {
         sending_.clear();
         sending_at_ = 0;
