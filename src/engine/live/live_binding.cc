@@ -19,10 +19,24 @@ std::string JsonKey(const std::string& name) {
   return key + ":";
 }
 
+LiveProgram MoveLiveProgram(const LiveProgram& old, const row::Schema& from, const row::Schema& to) {
+  LiveProgram program;
+  for (LiveInput input : old.inputs) {
+    if (!input.system) input.ordinal = *to.FindById(from.column(input.ordinal).id);
+    program.inputs.push_back(std::move(input));
+  }
+  for (const auto& expression : old.expressions) program.expressions.push_back(expression->Copy());
+  return program;
+}
+
+// Makes the list and the predicate of one query over one version of the table.
 class LiveQueryBinder {
  public:
-  LiveQueryBinder(const LiveQuery& query, const catalog::Table& table, BoundLiveQuery* bound)
-      : query_(query), schema_(*table.schema()), inputs_(AllLiveInputs(schema_)), bound_(*bound) {}
+  LiveQueryBinder(const std::shared_ptr<const LiveQuery>& query, const catalog::TablePtr& table)
+      : query_(*query), schema_(*table->schema()), inputs_(AllLiveInputs(schema_)) {
+    list_->query = query;
+    list_->table = table;
+  }
 
   Status ListOutputs() {
     for (const auto& [id, name] : query_.named) {
@@ -40,7 +54,7 @@ class LiveQueryBinder {
     for (const uint16_t ordinal : schema_.key_ordinals()) {
       if (!HasStored(ordinal)) AddStored(ordinal, schema_.column(ordinal).name, false);
     }
-    const bool seq = std::any_of(bound_.outputs.begin(), bound_.outputs.end(), [](const LiveOutput& output) {
+    const bool seq = std::any_of(list_->outputs.begin(), list_->outputs.end(), [](const LiveOutput& output) {
       return output.system == SystemColumn::kSeq && output.name == "_seq";
     });
     if (!seq) Add({.name = "_seq", .system = SystemColumn::kSeq, .shown = false});
@@ -51,7 +65,7 @@ class LiveQueryBinder {
     auto binder = duckdb::Binder::CreateBinder(context);
     AddLiveColumns(*binder, schema_, inputs_);
     LiveExpressions projections;
-    for (const LiveOutput& output : bound_.outputs) {
+    for (const LiveOutput& output : list_->outputs) {
       if (output.expression)
         projections.push_back(
             BindLiveExpression(*binder, context, *output.source, LogicalType(duckdb::LogicalTypeId::INVALID)));
@@ -60,38 +74,40 @@ class LiveQueryBinder {
     if (query_.where) conjuncts.push_back(BindLiveExpression(*binder, context, *query_.where, LogicalType::BOOLEAN));
     for (const auto& expression : projections) RETURN_IF_ERROR(CheckStable(*expression));
     for (const auto& expression : conjuncts) RETURN_IF_ERROR(CheckStable(*expression));
-    for (const auto& projection : projections) bound_.projection_types.push_back(projection->return_type);
+    for (const auto& projection : projections) list_->projection_types.push_back(projection->return_type);
     SimplifyLive(*binder, context, &projections, &conjuncts);
-    bound_.projections.expressions = std::move(projections);
+    list_->projections.expressions = std::move(projections);
     TakeEqualities(std::move(conjuncts));
     // Before CompactProgram: columns still go by their ids.
-    for (const auto& conjunct : bound_.residual.expressions) bound_.residual_texts.push_back(LiveKeyText(*conjunct));
-    for (const auto& projection : bound_.projections.expressions)
-      bound_.projection_texts.push_back(LiveKeyText(*projection));
-    CompactProgram(inputs_, &bound_.residual);
-    CompactProgram(inputs_, &bound_.projections);
+    MakePredicateKey();
+    for (const auto& projection : list_->projections.expressions)
+      list_->projection_texts.push_back(LiveKeyText(*projection));
+    CompactProgram(inputs_, &where_->residual);
+    CompactProgram(inputs_, &list_->projections);
     return {};
   }
 
-  // What was bound over `old`, whose columns that the query names are here with the same types.
-  void TakeExpressions(const BoundLiveQuery& old) {
-    bound_.equalities = old.equalities;
-    bound_.residual = Moved(old.residual, *old.table->schema());
-    bound_.projections = Moved(old.projections, *old.table->schema());
-    bound_.residual_texts = old.residual_texts;
-    bound_.projection_texts = old.projection_texts;
-    bound_.projection_types = old.projection_types;
+  // What was bound over an older version, whose columns that the list names are here with the same types.
+  void TakeProjections(const LiveSelectList& old) {
+    list_->projections = MoveLiveProgram(old.projections, *old.table->schema(), schema_);
+    list_->projection_texts = old.projection_texts;
+    list_->projection_types = old.projection_types;
   }
 
-  void Finish() {
-    MakeGroupKey();
+  bool HasExpressions() const { return query_.where != nullptr || expressions_ > 0; }
+
+  LiveSelectListPtr TakeList(std::string text) {
+    list_->text = std::move(text);
+    MakeListKey();
     MakeColumns();
+    return list_;
   }
+  LivePredicatePtr TakePredicate() { return where_; }
 
  private:
   void Add(LiveOutput output) {
     output.json_key = JsonKey(output.name);
-    bound_.outputs.push_back(std::move(output));
+    list_->outputs.push_back(std::move(output));
   }
   void AddStored(size_t ordinal, const std::string& name, bool named) {
     const row::Column& column = schema_.column(ordinal);
@@ -107,14 +123,14 @@ class LiveQueryBinder {
     Add({.name = item.name, .expression = expressions_++, .named = true, .source = item.expression.get()});
   }
   bool HasStored(size_t ordinal) const {
-    return std::any_of(bound_.outputs.begin(), bound_.outputs.end(), [&](const LiveOutput& output) {
+    return std::any_of(list_->outputs.begin(), list_->outputs.end(), [&](const LiveOutput& output) {
       return !output.system && !output.expression && output.ordinal == ordinal;
     });
   }
 
   Status CheckNames() const {
     std::vector<std::string> names;
-    for (const LiveOutput& output : bound_.outputs) names.push_back(row::FoldName(output.name));
+    for (const LiveOutput& output : list_->outputs) names.push_back(row::FoldName(output.name));
     std::sort(names.begin(), names.end());
     const auto twice = std::adjacent_find(names.begin(), names.end());
     if (twice == names.end()) return {};
@@ -122,41 +138,34 @@ class LiveQueryBinder {
         "Rename one of them with AS; the key's columns and _seq are always there.");
   }
 
-  LiveProgram Moved(const LiveProgram& old, const row::Schema& old_schema) const {
-    LiveProgram program;
-    for (LiveInput input : old.inputs) {
-      if (!input.system) input.ordinal = *schema_.FindById(old_schema.column(input.ordinal).id);
-      program.inputs.push_back(std::move(input));
-    }
-    for (const auto& expression : old.expressions) program.expressions.push_back(expression->Copy());
-    return program;
-  }
-
   void TakeEqualities(LiveExpressions conjuncts) {
     for (ExpressionPtr& conjunct : conjuncts) {
       if (auto term = EqualityOf(*conjunct, schema_)) {
-        bound_.equalities.push_back(*std::move(term));
+        where_->equalities.push_back(*std::move(term));
       } else if (!IsConstantTrue(*conjunct)) {
-        bound_.residual.expressions.push_back(std::move(conjunct));
+        where_->residual.expressions.push_back(std::move(conjunct));
       }
     }
   }
 
-  void MakeGroupKey() {
-    std::string& key = bound_.group_key;
-    key = std::to_string(bound_.table->id.value) + ":" + std::to_string(bound_.table->version().value) + ":" +
-          query_.owner_name + ":";
-    for (const EqualityTerm& term : bound_.equalities) {
+  void MakePredicateKey() {
+    for (const EqualityTerm& term : where_->equalities) {
       const row::Type& type = schema_.column(*schema_.FindById(term.column)).type;
-      key += ResolvedName(term.column) + "=" + term.value.ToSqlLiteral(type) + " ";
+      where_->key += ResolvedName(term.column) + "=" + term.value.ToSqlLiteral(type) + " ";
     }
-    for (const std::string& conjunct : bound_.residual_texts) key += conjunct + " ";
-    for (const LiveOutput& output : bound_.outputs) {
+    for (const auto& conjunct : where_->residual.expressions) where_->key += LiveKeyText(*conjunct) + " ";
+  }
+
+  void MakeListKey() {
+    std::string& key = list_->key;
+    key = std::to_string(list_->table->id.value) + ":" + std::to_string(list_->table->version().value) + ":" +
+          query_.owner_name + ":";
+    for (const LiveOutput& output : list_->outputs) {
       key += output.json_key;
       if (output.system) {
         key += ResolvedName(*output.system);
       } else if (output.expression) {
-        key += bound_.projection_texts[*output.expression];
+        key += list_->projection_texts[*output.expression];
       } else {
         key += ResolvedName(schema_.column(output.ordinal).id);
       }
@@ -165,13 +174,13 @@ class LiveQueryBinder {
   }
 
   void MakeColumns() {
-    for (const LiveOutput& output : bound_.outputs) {
+    for (const LiveOutput& output : list_->outputs) {
       if (!output.shown) continue;
       LiveColumn column{.name = output.name, .initial_default_json = "null"};
       if (output.system) {
         column.data_type_json = DataTypeJson(SystemColumnType(*output.system));
       } else if (output.expression) {
-        column.data_type_json = DataTypeJson(bound_.projection_types[*output.expression]);
+        column.data_type_json = DataTypeJson(list_->projection_types[*output.expression]);
       } else {
         const row::Column& stored = schema_.column(output.ordinal);
         column.data_type_json = stored.type.ToJson();
@@ -181,59 +190,81 @@ class LiveQueryBinder {
         row::AppendJsonValue(stored.type, stored.initial_default, row::BytesForm::kBase64,
                              &column.initial_default_json);
       }
-      bound_.columns.push_back(std::move(column));
+      list_->columns.push_back(std::move(column));
     }
   }
 
   const LiveQuery& query_;
   const row::Schema& schema_;
   const std::vector<LiveInput> inputs_;
-  BoundLiveQuery& bound_;
+  const std::shared_ptr<LiveSelectList> list_ = std::make_shared<LiveSelectList>();
+  const std::shared_ptr<LivePredicate> where_ = std::make_shared<LivePredicate>();
   size_t expressions_ = 0;
 };
+
+// The predicate over another version, where the columns it names have the same types; itself if they have their places.
+LivePredicatePtr MovePredicate(const LivePredicatePtr& old, const row::Schema& from, const row::Schema& to) {
+  const bool in_place =
+      std::all_of(old->residual.inputs.begin(), old->residual.inputs.end(), [&](const LiveInput& input) {
+        return input.system || to.FindById(from.column(input.ordinal).id) == input.ordinal;
+      });
+  if (in_place) return old;
+  auto moved = std::make_shared<LivePredicate>();
+  moved->equalities = old->equalities;
+  moved->residual = MoveLiveProgram(old->residual, from, to);
+  moved->key = old->key;
+  return moved;
+}
+
+std::shared_ptr<const BoundLiveQuery> Assemble(BoundLiveQuery bound) {
+  bound.group_key.reserve(bound.list->key.size() + 1 + bound.where->key.size());
+  bound.group_key.append(bound.list->key).append(1, '\n').append(bound.where->key);
+  return std::make_shared<const BoundLiveQuery>(std::move(bound));
+}
 
 }  // namespace
 
 Result<std::shared_ptr<const BoundLiveQuery>> BindLiveQuery(LiveSessionPtr session,
                                                             std::shared_ptr<const LiveQuery> query,
                                                             catalog::TablePtr table, std::string_view text) {
-  auto bound = std::make_shared<BoundLiveQuery>();
-  bound->session = std::move(session);
-  bound->query = std::move(query);
-  bound->table = std::move(table);
-  LiveQueryBinder binder(*bound->query, *bound->table, bound.get());
+  LiveQueryBinder binder(query, table);
   RETURN_IF_ERROR(binder.ListOutputs());
-  const bool plain = !bound->query->where && std::none_of(bound->outputs.begin(), bound->outputs.end(),
-                                                          [](const LiveOutput& o) { return o.expression.has_value(); });
-  if (!plain) {
+  if (binder.HasExpressions()) {
     Status status;
     try {
-      bound->session->Bind([&](duckdb::ClientContext& context) { status = binder.BindExpressions(context); });
+      session->Bind([&](duckdb::ClientContext& context) { status = binder.BindExpressions(context); });
     } catch (const std::exception& exception) {
       return MapLiveBindError(exception, text);
     }
     RETURN_IF_ERROR(std::move(status));
   }
-  binder.Finish();
-  return std::shared_ptr<const BoundLiveQuery>(std::move(bound));
+  LiveSelectListPtr list = session->ShareList(binder.TakeList(LiveListText(*query)));
+  return Assemble({.session = std::move(session),
+                   .query = std::move(query),
+                   .table = std::move(table),
+                   .list = std::move(list),
+                   .where = binder.TakePredicate()});
 }
 
 std::shared_ptr<const BoundLiveQuery> RebindSameLiveQuery(const BoundLiveQuery& old, catalog::TablePtr table) {
   const row::Schema& before = *old.table->schema();
   const row::Schema& after = *table->schema();
-  for (const auto& [id, name] : old.query->named) {
+  for (const ColumnId id : old.query->named_columns) {
     const auto was = before.FindById(id), is = after.FindById(id);
     if (!was || !is || !(before.column(*was).type == after.column(*is).type)) return nullptr;
   }
-  auto bound = std::make_shared<BoundLiveQuery>();
-  bound->session = old.session;
-  bound->query = old.query;
-  bound->table = std::move(table);
-  LiveQueryBinder binder(*bound->query, *bound->table, bound.get());
-  if (!binder.ListOutputs().ok()) return nullptr;
-  binder.TakeExpressions(old);
-  binder.Finish();
-  return bound;
+  LiveSelectListPtr list = old.session->FindList(old.list->text, table);
+  if (list == nullptr) {
+    LiveQueryBinder binder(old.query, table);
+    if (!binder.ListOutputs().ok()) return nullptr;
+    binder.TakeProjections(*old.list);
+    list = old.session->ShareList(binder.TakeList(old.list->text));
+  }
+  return Assemble({.session = old.session,
+                   .query = old.query,
+                   .table = std::move(table),
+                   .list = std::move(list),
+                   .where = MovePredicate(old.where, before, after)});
 }
 
 }  // namespace kalamdb::engine

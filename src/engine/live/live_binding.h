@@ -41,19 +41,36 @@ struct LiveOutput {
   const duckdb::ParsedExpression* source = nullptr;  // what the snapshot selects; nullptr: the stored or system column
 };
 
+// A select list over one version of the table: the same object for all live queries that select the same, whatever
+// their WHERE, so that an ALTER makes it once.
+struct LiveSelectList {
+  std::shared_ptr<const LiveQuery> query;  // one of theirs: the sources of the outputs are in it
+  catalog::TablePtr table;
+  std::string text;                 // LiveListText
+  std::vector<LiveOutput> outputs;  // as they stand in a row
+  LiveProgram projections;
+  std::vector<std::string> projection_texts;  // as they were bound, with columns by their ids
+  std::vector<duckdb::LogicalType> projection_types;
+  std::vector<LiveColumn> columns;  // the schema the client sees
+  std::string key;                  // its part of the group key
+};
+using LiveSelectListPtr = std::shared_ptr<const LiveSelectList>;
+
+// A WHERE over the versions of the table in which the columns it names have the same types and places.
+struct LivePredicate {
+  std::vector<EqualityTerm> equalities;
+  LiveProgram residual;  // conjuncts, all must be true
+  std::string key;       // its part of the group key: columns by their ids
+};
+using LivePredicatePtr = std::shared_ptr<const LivePredicate>;
+
 struct BoundLiveQuery {
   LiveSessionPtr session;  // outlives what is bound
   std::shared_ptr<const LiveQuery> query;
   catalog::TablePtr table;
-  std::vector<EqualityTerm> equalities;
-  LiveProgram residual;  // conjuncts, all must be true
-  LiveProgram projections;
-  std::vector<LiveOutput> outputs;  // as they stand in a row
-  std::vector<LiveColumn> columns;  // the schema the client sees
+  LiveSelectListPtr list;
+  LivePredicatePtr where;
   std::string group_key;
-  // Of the expressions as they were bound, with columns by their ids: their part of the group key, and their types.
-  std::vector<std::string> residual_texts, projection_texts;
-  std::vector<duckdb::LogicalType> projection_types;
 };
 
 // Errors: kColumnNotFound where a named column is gone, kInvalidSql (two columns of one name, wrong types …),

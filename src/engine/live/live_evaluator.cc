@@ -41,10 +41,10 @@ class Evaluator final : public LiveEvaluator {
   explicit Evaluator(std::shared_ptr<const BoundLiveQuery> bound)
       : bound_(std::move(bound)),
         opener_(*bound_->table),
-        residual_(*bound_, bound_->residual),
-        projections_(*bound_, bound_->projections) {
+        residual_(*bound_, bound_->where->residual),
+        projections_(*bound_, bound_->list->projections) {
     const row::Schema& schema = *bound_->table->schema();
-    for (const EqualityTerm& term : bound_->equalities) {
+    for (const EqualityTerm& term : bound_->where->equalities) {
       const size_t ordinal = *schema.FindById(term.column);
       probes_.emplace_back(ordinal, schema.column(ordinal), term.value);
     }
@@ -63,7 +63,7 @@ class Evaluator final : public LiveEvaluator {
     RETURN_IF_ERROR(opener_.Open(bytes, &row));
     json->push_back('{');
     bool loaded = false, first = true;
-    for (const LiveOutput& output : bound_->outputs) {
+    for (const LiveOutput& output : bound_->list->outputs) {
       if (!first) json->push_back(',');
       first = false;
       json->append(output.json_key);
@@ -79,11 +79,11 @@ class Evaluator final : public LiveEvaluator {
     RETURN_IF_ERROR(opener_.Open(old_bytes, &old_row));
     RETURN_IF_ERROR(opener_.Open(new_bytes, &new_row));
     // All values of one row before those of the other: the projections have room for one.
-    std::vector<std::string> old_values(bound_->outputs.size()), new_values(bound_->outputs.size());
+    std::vector<std::string> old_values(bound_->list->outputs.size()), new_values(bound_->list->outputs.size());
     for (const bool old_side : {true, false}) {
       bool loaded = false;
-      for (size_t i = 0; i < bound_->outputs.size(); ++i) {
-        const LiveOutput& output = bound_->outputs[i];
+      for (size_t i = 0; i < bound_->list->outputs.size(); ++i) {
+        const LiveOutput& output = bound_->list->outputs[i];
         if (!old_side && IsAlwaysTold(output)) continue;
         RETURN_IF_ERROR(
             AppendValue(output, old_side ? old_row : new_row, &loaded, old_side ? &old_values[i] : &new_values[i]));
@@ -91,8 +91,8 @@ class Evaluator final : public LiveEvaluator {
     }
     json->push_back('{');
     bool first = true;
-    for (size_t i = 0; i < bound_->outputs.size(); ++i) {
-      const LiveOutput& output = bound_->outputs[i];
+    for (size_t i = 0; i < bound_->list->outputs.size(); ++i) {
+      const LiveOutput& output = bound_->list->outputs[i];
       if (!IsAlwaysTold(output) && old_values[i] == new_values[i]) continue;
       if (!first) json->push_back(',');
       first = false;
@@ -110,7 +110,7 @@ class Evaluator final : public LiveEvaluator {
   Status MatchBatch(std::span<const std::string_view> rows, size_t begin, size_t end, std::vector<bool>* matched) {
     open_.clear();
     places_.clear();
-    const bool residual = !bound_->residual.expressions.empty();
+    const bool residual = !bound_->where->residual.expressions.empty();
     for (size_t i = begin; i < end; ++i) {
       OpenRow row;
       RETURN_IF_ERROR(opener_.Open(rows[i], &row));

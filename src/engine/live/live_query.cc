@@ -246,6 +246,7 @@ class Resolver {
       if (id == column.id) return;
     }
     query_.named.emplace_back(column.id, column.name);
+    query_.named_columns.push_back(column.id);
   }
 
   const catalog::Table& table_;
@@ -280,24 +281,33 @@ ResolvedColumn ParseResolvedName(std::string_view name) {
   return column;
 }
 
-std::string LiveQueryText(const LiveQuery& query) {
-  std::string text = query.owner_name;
+namespace {
+
+void AppendExpressionText(const ParsedExpression& expression, std::string* text) {
+  *text += expression.ToString();
   const std::function<void(const ParsedExpression&)> add_types = [&](const ParsedExpression& at) {
     if (at.GetExpressionClass() == ExpressionClass::CONSTANT) {
-      text += "," + at.Cast<duckdb::ConstantExpression>().value.type().ToString();
+      *text += "," + at.Cast<duckdb::ConstantExpression>().value.type().ToString();
     }
     duckdb::ParsedExpressionIterator::EnumerateChildren(at, add_types);
   };
-  const auto add = [&](const ParsedExpression& expression) {
-    text += expression.ToString();
-    add_types(expression);
-  };
+  add_types(expression);
+}
+
+}  // namespace
+
+std::string LiveListText(const LiveQuery& query) {
+  std::string text = query.owner_name;
   for (const LiveItem& item : query.items) {
     row::AppendJsonString(item.star ? "*" : item.name, &text);
-    if (!item.star) add(*item.expression);
+    if (!item.star) AppendExpressionText(*item.expression, &text);
   }
-  text += '\n';
-  if (query.where) add(*query.where);
+  return text;
+}
+
+std::string LiveQueryText(const LiveQuery& query) {
+  std::string text = LiveListText(query) + '\n';
+  if (query.where) AppendExpressionText(*query.where, &text);
   return text;
 }
 

@@ -45,11 +45,14 @@ struct LiveQuery {
   std::vector<LiveItem> items;
   duckdb::unique_ptr<duckdb::ParsedExpression> where;   // resolved; nullptr: every row
   std::vector<std::pair<ColumnId, std::string>> named;  // columns named, each once, with the name they had
+  std::vector<ColumnId> named_columns;                  // the same without names
   std::string owner_name;                               // what `_user_id` reads as; empty: NULL
 };
 
 // Text that is the same only for queries that are the same: names, expressions, constants and their types.
 std::string LiveQueryText(const LiveQuery& query);
+// The same of the select list and the owner.
+std::string LiveListText(const LiveQuery& query);
 
 // Refuses by name whatever is not `SELECT list FROM one table [WHERE …]`. Errors: kUnsupported, kInvalidSql.
 Status CheckLiveShape(const duckdb::SQLStatement& statement);

@@ -37,7 +37,7 @@ class SnapshotStatement {
 
   duckdb::unique_ptr<duckdb::SelectStatement> Build(uint64_t last_rows) const {
     auto rows = duckdb::make_uniq<duckdb::SelectNode>();
-    for (const LiveOutput& output : bound_.outputs) {
+    for (const LiveOutput& output : bound_.list->outputs) {
       rows->select_list.push_back(Select(output));
       rows->select_list.back()->SetAlias(output.name);
     }
@@ -98,7 +98,7 @@ class SnapshotStatement {
     auto order = duckdb::make_uniq<duckdb::OrderModifier>();
     order->orders.push_back(By(Column(kNewestAlias, "_seq"), false));
     for (const uint16_t ordinal : schema_.key_ordinals()) {
-      for (const LiveOutput& output : bound_.outputs) {
+      for (const LiveOutput& output : bound_.list->outputs) {
         if (!output.key || output.ordinal != ordinal) continue;
         order->orders.push_back(By(Column(kNewestAlias, output.name), false));
         break;
@@ -115,15 +115,13 @@ class SnapshotStatement {
 class CompiledLiveSelect final : public LiveSelect {
  public:
   CompiledLiveSelect(std::shared_ptr<const BoundLiveQuery> bound, LivePartsPtr parts)
-      : bound_(std::move(bound)), parts_(std::move(parts)) {
-    for (const auto& [id, name] : bound_->query->named) named_.push_back(id);
-  }
+      : bound_(std::move(bound)), parts_(std::move(parts)) {}
 
   const catalog::TablePtr& table() const override { return bound_->table; }
-  const std::vector<LiveColumn>& columns() const override { return bound_->columns; }
-  const std::vector<ColumnId>& named_columns() const override { return named_; }
-  const std::vector<EqualityTerm>& equalities() const override { return bound_->equalities; }
-  bool has_residual() const override { return !bound_->residual.expressions.empty(); }
+  const std::vector<LiveColumn>& columns() const override { return bound_->list->columns; }
+  const std::vector<ColumnId>& named_columns() const override { return bound_->query->named_columns; }
+  const std::vector<EqualityTerm>& equalities() const override { return bound_->where->equalities; }
+  bool has_residual() const override { return !bound_->where->residual.expressions.empty(); }
   const std::string& group_key() const override { return bound_->group_key; }
   std::unique_ptr<LiveEvaluator> NewEvaluator() const override { return MakeLiveEvaluator(bound_); }
 
@@ -165,7 +163,6 @@ class CompiledLiveSelect final : public LiveSelect {
  private:
   const std::shared_ptr<const BoundLiveQuery> bound_;
   const LivePartsPtr parts_;
-  std::vector<ColumnId> named_;
 };
 
 }  // namespace

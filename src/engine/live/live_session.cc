@@ -1,7 +1,20 @@
 // Connections for live queries.
 #include "engine/live/live_session.h"
 
+#include "engine/live/live_binding.h"
+
 namespace kalamdb::engine {
+namespace {
+
+std::string ListKey(const catalog::Table& table, const std::string& text) {
+  std::string key = std::to_string(table.id.value);
+  key += ':';
+  key += std::to_string(table.version().value);
+  key += ':';
+  return key += text;
+}
+
+}  // namespace
 
 LiveSession::LiveSession(std::shared_ptr<Instance> instance)
     : instance_(std::move(instance)),
@@ -12,6 +25,25 @@ void LiveSession::Bind(const std::function<void(duckdb::ClientContext&)>& body) 
   const MutexLock lock(mutex_);
   duckdb::ClientContext& context = *binding_->context;
   context.RunFunctionInTransaction([&] { body(context); });
+}
+
+LiveSelectListPtr LiveSession::FindList(const std::string& text, const catalog::TablePtr& table) {
+  const MutexLock lock(lists_mutex_);
+  const auto found = lists_.find(ListKey(*table, text));
+  LiveSelectListPtr list = found == lists_.end() ? nullptr : found->second.lock();
+  return list != nullptr && list->table == table ? list : nullptr;
+}
+
+LiveSelectListPtr LiveSession::ShareList(LiveSelectListPtr list) {
+  const MutexLock lock(lists_mutex_);
+  if (lists_.size() >= prune_lists_at_) {
+    std::erase_if(lists_, [](const auto& entry) { return entry.second.expired(); });
+    prune_lists_at_ = std::max(kMinLists, lists_.size() * 2);
+  }
+  std::weak_ptr<const LiveSelectList>& known = lists_[ListKey(*list->table, list->text)];
+  if (LiveSelectListPtr there = known.lock(); there != nullptr && there->table == list->table) return there;
+  known = list;
+  return list;
 }
 
 LiveSessionPtr LiveParts::Session() {

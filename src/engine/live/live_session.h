@@ -24,6 +24,9 @@ namespace kalamdb::engine {
 // What the executors of all evaluators may keep between batches; above it they are made anew for each, at some 2 µs.
 inline constexpr size_t kKeptExecutorBytes = 64u << 20;
 
+struct LiveSelectList;
+using LiveSelectListPtr = std::shared_ptr<const LiveSelectList>;
+
 class LiveSession {
  public:
   explicit LiveSession(std::shared_ptr<Instance> instance);
@@ -33,6 +36,11 @@ class LiveSession {
   void Bind(const std::function<void(duckdb::ClientContext&)>& body) EXCLUDES(mutex_);
   // For executors only.
   duckdb::ClientContext& evaluation() const { return *evaluating_->context; }
+
+  // The list of that text (LiveListText) over exactly this table; nullptr: none lives.
+  LiveSelectListPtr FindList(const std::string& text, const catalog::TablePtr& table) EXCLUDES(lists_mutex_);
+  // The one that is there already, or this one from now on.
+  LiveSelectListPtr ShareList(LiveSelectListPtr list) EXCLUDES(lists_mutex_);
 
   // Memory of executors that are kept. False: there is too much already.
   bool Reserve(size_t bytes);
@@ -44,6 +52,12 @@ class LiveSession {
   const std::unique_ptr<duckdb::Connection> binding_;
   const std::unique_ptr<duckdb::Connection> evaluating_;
   std::atomic<size_t> kept_bytes_{0};
+
+  static constexpr size_t kMinLists = 256;
+  Mutex lists_mutex_;
+  std::unordered_map<std::string, std::weak_ptr<const LiveSelectList>> lists_
+      GUARDED_BY(lists_mutex_);  // as many as live, and as many dead
+  size_t prune_lists_at_ GUARDED_BY(lists_mutex_) = kMinLists;
 };
 using LiveSessionPtr = std::shared_ptr<LiveSession>;
 
