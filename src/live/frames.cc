@@ -172,10 +172,8 @@ std::string ChangeFrame(std::string_view id_json, std::string_view tail) {
   return out;
 }
 
-std::string SchemaChangeFrame(std::string_view id_json, const engine::LiveSelect& select, SchemaVersion old_version,
-                              Seq seq) {
-  std::string out = Head("schema_change", id_json);
-  out += R"(,"table":)";
+std::string SchemaChangeTail(const engine::LiveSelect& select, SchemaVersion old_version, Seq seq) {
+  std::string out = R"(,"table":)";
   row::AppendJsonString(select.table()->QualifiedName(), &out);
   out += R"(,"old_version":)" + std::to_string(old_version.value);
   out += R"(,"new_version":)" + std::to_string(select.table()->version().value);
@@ -183,6 +181,15 @@ std::string SchemaChangeFrame(std::string_view id_json, const engine::LiveSelect
   AppendSeq("seq", seq, &out);
   out += '}';
   return out;
+}
+
+std::string SchemaChangeFrame(std::string_view id_json, std::string_view tail) {
+  return Head("schema_change", id_json).append(tail);
+}
+
+std::string SchemaChangeFrame(std::string_view id_json, const engine::LiveSelect& select, SchemaVersion old_version,
+                              Seq seq) {
+  return SchemaChangeFrame(id_json, SchemaChangeTail(select, old_version, seq));
 }
 
 std::string ResyncFrame(std::string_view id_json, ResyncReason reason, Seq seq) {

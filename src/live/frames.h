@@ -62,6 +62,9 @@ std::string BatchFrame(const BatchInfo& batch);
 std::string ChangeTail(const ChangeChunk& chunk, Seq seq, bool more);
 std::string ChangeFrame(std::string_view id_json, std::string_view tail);
 
+// What follows the subscription's id in it: the same bytes for all with the same columns.
+std::string SchemaChangeTail(const engine::LiveSelect& select, SchemaVersion old_version, Seq seq);
+std::string SchemaChangeFrame(std::string_view id_json, std::string_view tail);
 std::string SchemaChangeFrame(std::string_view id_json, const engine::LiveSelect& select, SchemaVersion old_version,
                               Seq seq);
 std::string ResyncFrame(std::string_view id_json, ResyncReason reason, Seq seq);

@@ -192,6 +192,75 @@ TEST_F(HubTest, SchemaChangeComesAtItsPlace) {
   EXPECT_EQ(client.sink->Of("s").rows().at("1").at("extra"), "9");
 }
 
+// All that asks the same moves as one, whatever else there is in the partition, and is found by rows of each version.
+TEST_F(HubTest, GroupsMoveToEachVersionInTheirPlace) {
+  constexpr int kRooms = 40;
+  const auto room = [](int i) { return "room" + std::to_string(i); };
+  std::vector<Client> clients;
+  for (int i = 0; i < kRooms; ++i) {
+    Put(i, room(i), i);
+    clients.push_back(Connect());
+    hub_->Subscribe(clients.back().id, Request("s", "t|room=" + room(i)));
+    hub_->Subscribe(clients.back().id, Request("first", "t|room=room0"));  // one group of many
+    hub_->Subscribe(clients.back().id, Request("above", "t|n>" + std::to_string(i)));
+    for (const char* id : {"s", "first", "above"}) ASSERT_TRUE(WaitLive(clients.back(), id));
+  }
+  const std::vector<catalog::AlterAction> actions = {AddColumn("extra", 9), AddColumn("more", 8), AddColumn("most", 7)};
+  for (size_t round = 0; round < actions.size(); ++round) {
+    for (int i = 0; i < kRooms; i += 2) Put(i, room(i), static_cast<int64_t>(round));
+    Alter(table_, actions[round]);
+    hub_->Unsubscribe(clients[round].id, "s");
+    for (int i = 0; i < kRooms; ++i) Put(i + 1'000, room(i), static_cast<int64_t>(round) * 100);
+  }
+  for (int i = 0; i < kRooms; ++i) {
+    ExpectSame(clients[i], "above", "t|n>" + std::to_string(i));
+    ExpectSame(clients[i], "first", "t|room=room0");
+    if (i >= 3) ExpectSame(clients[i], "s", "t|room=" + room(i));
+    if (i < 3) continue;
+    const std::vector<std::string> types = clients[i].sink->Of("s").types();
+    std::vector<std::string> expected = {"subscription_ack", "initial_data_batch"};
+    for (size_t round = 0; round < actions.size(); ++round) {
+      if (i % 2 == 0) expected.emplace_back("change");
+      expected.insert(expected.end(), {"schema_change", "change"});
+    }
+    EXPECT_EQ(types, expected) << i;
+    for (const char* id : {"s", "first", "above"}) EXPECT_EQ(clients[i].sink->Of(id).Count("schema_change"), 3u);
+  }
+  EXPECT_EQ(clients[0].sink->Of("s").Count("schema_change"), 1u) << "it was told before it went";
+}
+
+TEST_F(HubTest, WhoMayNotReadOrIsSlowLeavesItsGroupAsItMoves) {
+  const auto access = [](const char* level) {
+    return catalog::AlterAction{.kind = catalog::AlterAction::Kind::kSetOptions, .options = {{"ACCESS_LEVEL", level}}};
+  };
+  Alter(table_, access("PUBLIC"));
+  std::vector<Client> clients;
+  for (uint64_t user = 7; user < 10; ++user) {
+    clients.push_back(Connect(UserId(user)));
+    if (user == 9) hub_->SetIdentity(clients.back().id, IdentityOf(UserId(user), auth::Role::kUser));
+    hub_->Subscribe(clients.back().id, Request("s", "t|room=a"));
+    ASSERT_TRUE(WaitLive(clients.back(), "s"));
+  }
+  clients[1].sink->Stall(queue_bytes_ + 1);
+  Alter(table_, AddColumn("extra", 9));
+  Put(1, "a", 1);
+  clients[1].sink->Drain();
+  for (const Client& client : clients) {
+    ExpectSame(client, "s", "t|room=a");
+    const std::vector<std::string> expected = {"subscription_ack", "initial_data_batch", "schema_change", "change"};
+    EXPECT_EQ(client.sink->Of("s").types(), expected);
+    ASSERT_TRUE(WaitLive(client, "s"));
+  }
+  Alter(table_, access("PRIVATE"));
+  Put(2, "a", 2);
+  for (const Client& client : {clients[0], clients[1]}) {
+    ExpectSame(client, "s", "t|room=a");
+    EXPECT_EQ(client.sink->Of("s").Count("schema_change"), 2u);
+  }
+  ASSERT_TRUE(clients[2].sink->WaitFor("s", [](const Replica& r) { return r.closed() == "unauthorized"; }));
+  EXPECT_EQ(clients[2].sink->Of("s").Count("schema_change"), 1u);
+}
+
 TEST_F(HubTest, ASlowReaderIsToldEachVersionAtItsPlace) {
   Client client = Connect();
   hub_->Subscribe(client.id, Request("s", "t|"));

@@ -26,13 +26,18 @@ row::Value Canonical(const row::Value& value) {
   return value;
 }
 
-std::string IndexKey(ColumnId column, SchemaVersion version, const row::Type& type, const row::Value& value) {
-  std::string key = std::to_string(column.value) + ':' + std::to_string(version.value) + ':';
-  row::AppendPayload(type, Canonical(value), &key);
+std::string IndexKey(const IndexedColumn& column, const row::Value& value) {
+  std::string key = std::to_string(column.number) + ':';
+  row::AppendPayload(column.type, Canonical(value), &key);
   return key;
 }
 
 }  // namespace
+
+engine::LiveEvaluator& Group::Evaluator() {
+  if (evaluator == nullptr) evaluator = select->NewEvaluator();
+  return *evaluator;
+}
 
 void Registry::Add(Subscription* subscription, TableId table, UserId user, Seq processed) {
   std::unique_ptr<TableEntry>& entry = tables_[table.value];
@@ -68,7 +73,6 @@ void Registry::Join(Subscription* subscription) {
   if (group == nullptr) {
     group = std::make_unique<Group>();
     group->select = subscription->select;
-    group->evaluator = subscription->select->NewEvaluator();
     AddToIndex(partition, group.get());
   }
   std::vector<Subscription*>& members = group->members[subscription->id_json];
@@ -92,22 +96,52 @@ void Registry::Leave(Subscription* subscription) {
   subscription->partition->groups.erase(group->select->group_key());
 }
 
+bool Registry::Move(Partition& partition, Group* group, const engine::LiveSelectPtr& select) {
+  if (partition.groups.contains(select->group_key())) return false;
+  auto node = partition.groups.extract(group->select->group_key());
+  KALAM_CHECK(!node.empty() && node.mapped().get() == group);
+  node.key() = select->group_key();
+  partition.groups.insert(std::move(node));
+  group->select = select;
+  group->evaluator.reset();
+  if (group->index_key.empty()) return true;
+  for (IndexedColumn& column : partition.columns) {
+    if (column.number != group->index_number) continue;
+    const catalog::TablePtr& table = select->table();
+    if (column.table->version() >= table->version()) break;
+    column.table = table;
+    column.ordinal = *table->schema()->FindById(column.column);
+    KALAM_CHECK(table->schema()->column(column.ordinal).type == column.type);
+    break;
+  }
+  return true;
+}
+
 void Registry::AddToIndex(Partition& partition, Group* group) {
   const catalog::TablePtr& table = group->select->table();
   for (const engine::EqualityTerm& term : group->select->equalities()) {
     const std::optional<size_t> ordinal = table->schema()->FindById(term.column);
     if (!ordinal || term.value.is_null()) continue;
-    group->index_key = IndexKey(term.column, table->version(), table->schema()->column(*ordinal).type, term.value);
-    partition.by_value[group->index_key].push_back(group);
-    for (IndexedColumn& column : partition.columns) {
-      if (column.column != term.column || column.table->version() != table->version()) continue;
-      ++column.groups;
-      return;
+    IndexedColumn& column = ColumnOf(partition, table->schema()->column(*ordinal));
+    if (column.table == nullptr || column.table->version() < table->version()) {
+      column.table = table;
+      column.ordinal = *ordinal;
     }
-    partition.columns.push_back({.column = term.column, .table = table, .ordinal = *ordinal, .groups = 1});
+    ++column.groups;
+    group->index_number = column.number;
+    group->index_key = IndexKey(column, term.value);
+    partition.by_value[group->index_key].push_back(group);
     return;
   }
   partition.scanned.push_back(group);
+}
+
+IndexedColumn& Registry::ColumnOf(Partition& partition, const row::Column& column) {
+  for (IndexedColumn& known : partition.columns) {
+    if (known.column == column.id && known.type == column.type) return known;
+  }
+  partition.columns.push_back({.number = partition.next_number++, .column = column.id, .type = column.type});
+  return partition.columns.back();
 }
 
 void Registry::RemoveFromIndex(Partition& partition, Group* group) {
@@ -118,12 +152,9 @@ void Registry::RemoveFromIndex(Partition& partition, Group* group) {
   auto found = partition.by_value.find(group->index_key);
   std::erase(found->second, group);
   if (found->second.empty()) partition.by_value.erase(found);
-  const catalog::TablePtr& table = group->select->table();
   for (size_t i = 0; i < partition.columns.size(); ++i) {
     IndexedColumn& column = partition.columns[i];
-    const std::string prefix =
-        std::to_string(column.column.value) + ':' + std::to_string(column.table->version().value) + ':';
-    if (column.table->version() != table->version() || !group->index_key.starts_with(prefix)) continue;
+    if (column.number != group->index_number) continue;
     if (--column.groups == 0) partition.columns.erase(partition.columns.begin() + static_cast<ptrdiff_t>(i));
     return;
   }
@@ -152,15 +183,6 @@ std::vector<Subscription*> Registry::LiveIn(const Partition& partition) const {
   std::vector<Subscription*> live;
   for (const auto& [key, group] : partition.groups) {
     for (const auto& [id, members] : group->members) live.insert(live.end(), members.begin(), members.end());
-  }
-  return live;
-}
-
-std::vector<Subscription*> Registry::LiveOf(TableId table) {
-  std::vector<Subscription*> live;
-  for (Partition* partition : PartitionsOf(table)) {
-    const std::vector<Subscription*> more = LiveIn(*partition);
-    live.insert(live.end(), more.begin(), more.end());
   }
   return live;
 }
@@ -218,8 +240,7 @@ void Registry::Probe(Partition& partition, const IndexedColumn& column, std::str
     return;
   }
   if (value->is_null()) return;
-  const auto groups = partition.by_value.find(
-      IndexKey(column.column, table.version(), table.schema()->column(column.ordinal).type, *value));
+  const auto groups = partition.by_value.find(IndexKey(column, *value));
   if (groups == partition.by_value.end()) return;
   for (Group* group : groups->second) hit(group);
 }

@@ -25,19 +25,25 @@ namespace kalamdb::live {
 
 struct Group {
   engine::LiveSelectPtr select;
-  std::unique_ptr<engine::LiveEvaluator> evaluator;
+  std::unique_ptr<engine::LiveEvaluator> evaluator;  // made when a row first concerns the group
   std::map<std::string, std::vector<Subscription*>>
       members;  // by subscription id as JSON: the same bytes go to all of one id
   size_t size = 0;
   std::string index_key;       // empty: it is scanned
+  uint32_t index_number = 0;   // of its IndexedColumn
   std::vector<uint32_t> hits;  // changes to judge; filled and emptied within one commit
+
+  engine::LiveEvaluator& Evaluator();
 };
 
-// A column that some group of the partition asks an equality of.
+// A column that some group of the partition asks an equality of. Versions in which it has one type share it: a row
+// reads the same under all of them.
 struct IndexedColumn {
+  uint32_t number = 0;  // of the partition's, begins the keys of its groups
   ColumnId column;
-  catalog::TablePtr table;  // the version the constants are of
-  size_t ordinal = 0;
+  row::Type type;           // of the constants
+  catalog::TablePtr table;  // the newest version that a group of it was of
+  size_t ordinal = 0;       // in it
   size_t groups = 0;
 };
 
@@ -50,12 +56,13 @@ struct Partition {
   TableId table_id;
   UserId user;
   TableEntry* table = nullptr;
-  Seq last_seq;                                          // the last commit processed that touched it
-  size_t subscriptions = 0;                              // in any phase
-  std::map<std::string, std::unique_ptr<Group>> groups;  // by LiveSelect::group_key
+  Seq last_seq;                                                    // the last commit processed that touched it
+  size_t subscriptions = 0;                                        // in any phase
+  std::unordered_map<std::string, std::unique_ptr<Group>> groups;  // by LiveSelect::group_key
   std::unordered_map<std::string, std::vector<Group*>> by_value;
   std::vector<Group*> scanned;
   std::vector<IndexedColumn> columns;
+  uint32_t next_number = 1;  // of a column
 };
 
 class Registry {
@@ -68,12 +75,14 @@ class Registry {
   // REQUIRES: added, not live. Joins the group of its select.
   void Join(Subscription* subscription);
   void Leave(Subscription* subscription);
+  // The group goes on as that of `select`, which asks the same over the table's next version: its members keep their
+  // places, and are given the select by the caller. False: there is such a group already; nothing has changed.
+  bool Move(Partition& partition, Group* group, const engine::LiveSelectPtr& select);
 
   Partition* Find(TableId table, UserId user);
   TableEntry* FindTable(TableId table);
   std::vector<Partition*> PartitionsOf(TableId table);
   std::vector<Subscription*> LiveIn(const Partition& partition) const;
-  std::vector<Subscription*> LiveOf(TableId table);
   std::vector<Subscription*> AllLive();
   // After groups were dropped: nothing up to `seq` is known to have been judged.
   void RaiseAll(Seq seq);
@@ -86,6 +95,7 @@ class Registry {
   void Probe(Partition& partition, const IndexedColumn& column, std::string_view row, uint32_t change,
              std::vector<Group*>* found);
   void AddToIndex(Partition& partition, Group* group);
+  static IndexedColumn& ColumnOf(Partition& partition, const row::Column& column);
   void RemoveFromIndex(Partition& partition, Group* group);
 
   std::map<std::pair<uint32_t, uint64_t>, std::unique_ptr<Partition>> partitions_;  // (table, user)

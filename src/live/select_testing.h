@@ -129,6 +129,17 @@ class TestSelect final : public engine::LiveSelect {
     }
     return engine::LiveSelectPtr(std::make_shared<TestSelect>(database_, std::move(table), text_));
   }
+  engine::LiveSelectPtr RebindSame(catalog::TablePtr table) const override {
+    const auto type_of = [](const catalog::Table& in, ColumnId column) -> std::optional<row::Type> {
+      const std::optional<size_t> ordinal = in.schema()->FindById(column);
+      if (!ordinal) return std::nullopt;
+      return in.schema()->column(*ordinal).type;
+    };
+    for (ColumnId column : named_) {
+      if (type_of(*table, column) != type_of(*table_, column)) return nullptr;
+    }
+    return std::make_shared<TestSelect>(database_, std::move(table), text_);
+  }
 
  private:
   storage::Database* const database_;

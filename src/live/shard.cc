@@ -141,37 +141,12 @@ void SubscriptionHub::DeliverCatalog(const storage::Commit& commit) {
     if (put) {
       Remember(change.table);
       entry->last_schema_seq = std::max(entry->last_schema_seq, commit.seq);
-      Rebound rebound;
-      for (Subscription* subscription : registry_.LiveOf(change.table->id)) {
-        if (subscription->position >= commit.seq) continue;
-        if (!MoveInPlace(*subscription, change.table, commit.seq, &rebound)) Demote(subscription, /*slow=*/false);
-      }
+      MoveToNextVersion(change.table, commit.seq);
       continue;
     }
     const std::set<Subscription*> all = entry->subscriptions;  // ending one changes the entry, the last one frees it
     for (Subscription* subscription : all) FailLocked(*subscription, nullptr, CloseReason::kTableDropped);
   }
-}
-
-bool SubscriptionHub::MoveInPlace(Subscription& subscription, const catalog::TablePtr& table, Seq seq,
-                                  Rebound* rebound) {
-  if (SocketIsFull(subscription)) return false;
-  const engine::LiveSelectPtr old = subscription.select;
-  auto [known, added] = rebound->try_emplace(old.get());
-  if (added) known->second = old->RebindSame(table);
-  if (known->second == nullptr) return false;
-  if (!engine::CanRead(subscription.connection->identity, *table)) {
-    FailLocked(subscription, nullptr, CloseReason::kUnauthorized);
-    return true;
-  }
-  registry_.Leave(&subscription);
-  subscription.select = known->second;
-  registry_.Join(&subscription);
-  Send(subscription,
-       std::make_shared<const std::string>(
-           SchemaChangeFrame(subscription.id_json, *subscription.select, old->table()->version(), seq)),
-       "schema_change");
-  return true;
 }
 
 void SubscriptionHub::DeliverWrites(const storage::Commit& commit, const storage::WriteSet& writes) {
@@ -199,7 +174,7 @@ void SubscriptionHub::DeliverTo(Partition& partition, std::span<const ChangeRows
     for (uint32_t index : group->hits) hits.push_back(changes[index]);
     group->hits.clear();
     ChangeChunks chunks;
-    const Status judged = JudgeChanges(*group->evaluator, hits, &chunks);
+    const Status judged = JudgeChanges(group->Evaluator(), hits, &chunks);
     if (!judged.ok()) {
       EndGroup(*group, judged.error(), commit.seq);
       continue;

@@ -370,6 +370,12 @@ bool SubscriptionHub::Send(Subscription& subscription, Frame frame, std::string_
   return true;
 }
 
+void SubscriptionHub::SendInTurn(Subscription& subscription, Frame frame, std::string_view type) {
+  Connection& connection = *subscription.connection;
+  MutexLock out(connection.out);
+  if (!connection.closed && !subscription.ended.load()) connection.sink->SendInTurn(std::move(frame), type);
+}
+
 bool SubscriptionHub::SendText(Subscription& subscription, std::string text, std::string_view type) {
   return Send(subscription, std::make_shared<const std::string>(std::move(text)), type);
 }

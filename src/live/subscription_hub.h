@@ -5,7 +5,7 @@
 //   a commit   OnCommit (commit thread) → queue_ → Shard → Deliver: candidates → judge → frames → FrameSink::Send
 //   a subscribe  Subscribe → Schedule → Start: compile → register → load the view → ack → ReadSnapshot → PumpBatches →
 //   CatchUp → live
-//   a schema change  MoveInPlace where the query means the same in the next version, else as falling back
+//   a schema change  MoveGroup where the query means the same in the next version, else as falling back
 //   falling back  Demote (schema change, bulk commit, slow reader, overflow): out of the group, position kept → CatchUp
 // Lock order: mutex_ → Connection::out → whatever FrameSink takes. queue_mutex_, rebind_mutex_ and the executor's are
 // leaves. A FrameSink may be called under mutex_, so it must not call the hub from Send, QueuedBytes or WhenDrained
@@ -60,11 +60,12 @@ class SubscriptionHub final : public Hub {
   void FallBehind(Seq lost_up_to) EXCLUDES(mutex_);
   void Deliver(const storage::Commit& commit) EXCLUDES(mutex_);
   void DeliverCatalog(const storage::Commit& commit) REQUIRES(mutex_);
-  // A live subscription goes on over the table's next version, and is told, without leaving the stream. `rebound` is
-  // shared by those that ask the same. False: its query must be bound again, or its socket is full.
-  using Rebound = std::map<const engine::LiveSelect*, engine::LiveSelectPtr>;
-  bool MoveInPlace(Subscription& subscription, const catalog::TablePtr& table, Seq seq, Rebound* rebound)
-      REQUIRES(mutex_);
+  // Live subscriptions go on over the table's next version, and are told, without leaving the stream: group by group,
+  // since what asks the same goes on as the same. Back to catch-up go those whose query must be bound again and those
+  // whose socket is full.
+  class SchemaMove;
+  void MoveToNextVersion(const catalog::TablePtr& table, Seq seq) REQUIRES(mutex_);
+  void MoveGroup(Partition& partition, Group* group, SchemaMove* move) REQUIRES(mutex_);
   void DeliverWrites(const storage::Commit& commit, const storage::WriteSet& writes) REQUIRES(mutex_);
   void DeliverTo(Partition& partition, std::span<const ChangeRows> changes, const storage::Commit& commit)
       REQUIRES(mutex_);
@@ -117,6 +118,8 @@ class SubscriptionHub final : public Hub {
 
   // ── sending and ending (subscription_hub.cc)
   bool Send(Subscription& subscription, Frame frame, std::string_view type);
+  // One of many that are sent at once: see FrameSink.
+  void SendInTurn(Subscription& subscription, Frame frame, std::string_view type);
   bool SendText(Subscription& subscription, std::string text, std::string_view type);
   void Fail(Subscription& subscription, const Error& error, std::optional<CloseReason> reason) EXCLUDES(mutex_);
   void FailLocked(Subscription& subscription, const Error* error, std::optional<CloseReason> reason) REQUIRES(mutex_);
