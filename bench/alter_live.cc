@@ -191,6 +191,8 @@ class AlterLive {
     stats_->Note("alters", static_cast<double>(alters_));
     stats_->Note("refused", static_cast<double>(ledger_.refused));
     stats_->Note("slowest_alter_us", static_cast<double>(slowest_alter_us_));
+    // From an ALTER's sending until the last subscriber had read of it.
+    stats_->Note("slowest_schema_us", static_cast<double>(slowest_schema_us_));
   }
 
  private:
@@ -296,7 +298,11 @@ class AlterLive {
     epoll_event events[kSubscribersATurn];
     const int ready = ::epoll_wait(subscribers_poll_fd_, events, kSubscribersATurn, 0);
     for (int e = 0; e < ready && !stats_->failed(); ++e) {
-      if (std::string wrong = subscribers_[events[e].data.u64]->Read(); !wrong.empty()) stats_->Fail(wrong);
+      Subscriber& subscriber = *subscribers_[events[e].data.u64];
+      const int64_t version = subscriber.version();
+      if (std::string wrong = subscriber.Read(); !wrong.empty()) stats_->Fail(wrong);
+      if (subscriber.version() != version)
+        slowest_schema_us_ = std::max(slowest_schema_us_, NowMicros() - connections_[0]->since_us);
     }
   }
 
@@ -334,7 +340,8 @@ class AlterLive {
   Admin admin_;
   const std::string headers_;
   int poll_fd_ = -1, subscribers_poll_fd_ = -1;
-  int64_t rate_ = 0, alter_us_ = 0, start_us_ = 0, end_us_ = 0, next_alter_us_ = 0, slowest_alter_us_ = 0;
+  int64_t rate_ = 0, alter_us_ = 0, start_us_ = 0, end_us_ = 0, next_alter_us_ = 0, slowest_alter_us_ = 0,
+          slowest_schema_us_ = 0;
   uint64_t total_ = 0, sent_ = 0, replied_ = 0, alters_ = 0;
   int64_t version_ = 1;
   bool altering_ = false;
