@@ -115,3 +115,10 @@ test('what SHOW CREATE TABLE prints of a view makes the same view again', async 
     await root.ok('DROP VIEW app.again');
   }
 });
+
+test('tables, views and tables of the system are described in one shape', async () => {
+  await root.ok('CREATE TABLE app.shape (id INT PRIMARY KEY); CREATE VIEW app.shapes AS SELECT id FROM app.shape');
+  const shapes = await Promise.all(['app.shape', 'app.shapes', 'system.limits', 'information_schema.tables'].map((name) => root.ok(`DESCRIBE ${name}`)));
+  for (const [shape] of shapes) assert.deepEqual(shape.schema, shapes[0][0].schema);
+  assert.deepEqual(shapes[2][0].rows[0], ['name', 1, null, 'TEXT', true, false, null, null, null, 'SYSTEM', null, null, null, null]);
+});

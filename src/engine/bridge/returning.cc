@@ -9,6 +9,7 @@
 #include "duckdb/parser/expression/cast_expression.hpp"
 #include "duckdb/parser/expression/columnref_expression.hpp"
 #include "duckdb/parser/expression/constant_expression.hpp"
+#include "duckdb/parser/expression/function_expression.hpp"
 #include "duckdb/parser/expression/parameter_expression.hpp"
 #include "duckdb/parser/expression/star_expression.hpp"
 #include "duckdb/parser/parsed_expression_iterator.hpp"
@@ -117,9 +118,8 @@ class Preparation {
   // The engine names them as they are once bound, with the casts it puts in.
   void NameAsSelectWould() {
     for (auto& item : list_) {
-      if (item->GetExpressionClass() == ExpressionClass::COLUMN_REF || !item->GetAlias().empty() ||
-          Holds(*item, ExpressionClass::STAR))
-        continue;
+      const bool column = item->GetExpressionClass() == ExpressionClass::COLUMN_REF && !IsWholeRow(*item);
+      if (column || !item->GetAlias().empty() || Holds(*item, ExpressionClass::STAR)) continue;
       item->SetAlias(item->GetName());
     }
   }
@@ -149,7 +149,7 @@ class Preparation {
     late.alias = alias_.empty() ? table_.name : alias_;
     for (const auto& item : list_) {
       late.list.push_back(item->Copy());
-      Resolve(*late.list.back());
+      Resolve(late.list.back());
     }
     PutNulls(false);
     list_.push_back(duckdb::make_uniq<duckdb::StarExpression>());
@@ -224,14 +224,34 @@ class Preparation {
     });
   }
 
-  // The rows have a name, and no namespace.
-  void Resolve(ParsedExpression& expression) const {
-    if (expression.GetExpressionClass() == ExpressionClass::COLUMN_REF) {
-      auto& names = expression.Cast<duckdb::ColumnRefExpression>().column_names;
+  // The table's name where a column could stand.
+  bool IsWholeRow(const ParsedExpression& expression) const {
+    if (expression.GetExpressionClass() != ExpressionClass::COLUMN_REF) return false;
+    const auto& names = expression.Cast<duckdb::ColumnRefExpression>().column_names;
+    return names.size() == 1 && !table_.schema()->FindByName(names[0]) &&
+           row::FoldName(names[0]) == row::FoldName(alias_.empty() ? table_.name : alias_);
+  }
+
+  // The rows have a name, and no namespace; more columns than the table has are none of a whole row's.
+  void Resolve(duckdb::unique_ptr<ParsedExpression>& expression) const {
+    if (IsWholeRow(*expression)) {
+      Expressions columns;
+      for (const row::Column& column : table_.schema()->columns()) {
+        if (column.hidden) continue;
+        columns.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(column.name));
+        columns.back()->SetAlias(column.name);
+      }
+      auto whole = duckdb::make_uniq<duckdb::FunctionExpression>("struct_pack", std::move(columns));
+      whole->SetAlias(expression->GetAlias());
+      expression = std::move(whole);
+      return;
+    }
+    if (expression->GetExpressionClass() == ExpressionClass::COLUMN_REF) {
+      auto& names = expression->Cast<duckdb::ColumnRefExpression>().column_names;
       if (names.size() == 3 && SaysTarget(names)) names.erase(names.begin());
     }
     duckdb::ParsedExpressionIterator::EnumerateChildren(
-        expression, [&](duckdb::unique_ptr<ParsedExpression>& child) { Resolve(*child); });
+        *expression, [&](duckdb::unique_ptr<ParsedExpression>& child) { Resolve(child); });
   }
 
   duckdb::SQLStatement& statement_;

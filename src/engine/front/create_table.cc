@@ -164,7 +164,7 @@ Result<StatementResult> RunCreateTable(const CommandServices& services, const Cr
   return DecideAndCommit([&](bool* retry) -> Result<StatementResult> {
     const storage::ReadViewPtr view = services.database->View();
     RETURN_IF_ERROR(catalog::CheckObjectName(command.name.name));
-    if (view->catalog->FindNamespace(ns) == nullptr) return NamespaceNotFound(ns).At(command.name.position);
+    if (view->catalog->FindNamespace(ns) == nullptr) return NothingCanBeMadeIn(ns).At(command.name.position);
     if (view->catalog->FindTable(ns, command.name.name) != nullptr ||
         view->catalog->FindView(ns, command.name.name) != nullptr) {
       if (command.if_not_exists) return Exists(command.name, ns);

@@ -1,8 +1,10 @@
 // DESCRIBE and SHOW.
 #include "engine/access.h"
+#include "engine/bridge/chunk_codec.h"
 #include "engine/front/ddl.h"
 #include "engine/front/result_table.h"
 #include "engine/front/rights.h"
+#include "engine/front/statement.h"
 #include "engine/front/view_ddl.h"
 #include "engine/view_text.h"
 
@@ -47,21 +49,56 @@ Result<StatementResult> DescribeHistory(const catalog::Table& table, RowSink* si
   return rows.Send(sink, QueryType::kDescribeTable);
 }
 
+ResultTable DescribedColumns() {
+  return ResultTable({{"column_name", kText},
+                      {"ordinal_position", kInt},
+                      {"column_id", kInt},
+                      {"data_type", kText},
+                      {"is_nullable", kBoolean},
+                      {"is_primary_key", kBoolean},
+                      {"column_default", kText},
+                      {"column_comment", kText},
+                      {"added_in_version", kInt},
+                      {"table_type", kText},
+                      {"storage_id", kText},
+                      {"flush_policy", kText},
+                      {"deleted_retention", kText},
+                      {"current_version", kInt}});
+}
+
+// What is bound when it is asked for: views and the tables of the system, with what these do not have as NULL.
+Result<StatementResult> DescribeBound(const QueryRunner::Signature& signature, const char* table_type, RowSink* sink) {
+  ResultTable rows = DescribedColumns();
+  for (size_t i = 0; i < signature.column_names.size(); ++i) {
+    const auto type = FromEngineType(signature.column_types[i]);
+    const Value none = Value::Null();
+    rows.Add({Value::String(signature.column_names[i]), ResultTable::Number(i + 1), none,
+              Value::String(type ? type->ToSql() : signature.column_types[i].ToString()), Value::Bool(true),
+              Value::Bool(false), none, none, none, Value::String(table_type), none, none, none, none});
+  }
+  return rows.Send(sink, QueryType::kDescribeTable);
+}
+
+// Rows are for nobody.
+class NoSink final : public RowSink {
+ public:
+  Status OnSchema(const ResultSchema&) override { return {}; }
+  Status OnRows(std::string_view, size_t) override { return {}; }
+};
+
+Result<StatementResult> DescribeSystem(const CommandServices& services, const std::string& ns, const std::string& name,
+                                       const ExecuteContext& context, RowSink* sink) {
+  const std::string select =
+      "SELECT * FROM " + catalog::QuoteIdentifier(ns) + "." + catalog::QuoteIdentifier(name) + " LIMIT 0";
+  NoSink nobody;
+  RETURN_IF_ERROR(services.run_sql(select, context, &nobody));  // asks who may
+  ASSIGN_OR_RETURN(const auto statement, ParseEngineStatement(select));
+  ASSIGN_OR_RETURN(const auto signature, services.runner->Bind(*statement->tree(), context, services.database->View()));
+  return DescribeBound(signature, "SYSTEM", sink);
+}
+
 Result<StatementResult> DescribeColumns(const catalog::Table& table, const row::Schema& schema, RowSink* sink) {
-  ResultTable rows({{"column_name", kText},
-                    {"ordinal_position", kInt},
-                    {"column_id", kInt},
-                    {"data_type", kText},
-                    {"is_nullable", kBoolean},
-                    {"is_primary_key", kBoolean},
-                    {"column_default", kText},
-                    {"column_comment", kText},
-                    {"added_in_version", kInt},
-                    {"table_type", kText},
-                    {"storage_id", kText},
-                    {"flush_policy", kText},
-                    {"deleted_retention", kText},
-                    {"current_version", kInt}});
+  ResultTable rows = DescribedColumns();
   for (size_t i = 0; i < schema.size(); ++i) {
     const row::Column& column = schema.column(i);
     rows.Add({Value::String(column.name), ResultTable::Number(i + 1), Value::Int(column.id.value),
@@ -126,14 +163,15 @@ Result<StatementResult> RunDescribe(const CommandServices& services, const Descr
   const std::string folded = row::FoldName(NamespaceOf(command.name, context));
   if (!command.history && !command.version &&
       (folded == row::FoldName("system") || folded == row::FoldName("information_schema"))) {
-    return services.run_sql("DESCRIBE SELECT * FROM " + catalog::QuoteIdentifier(folded) + "." +
-                                catalog::QuoteIdentifier(command.name.name),
-                            context, sink);
+    Result<StatementResult> described = DescribeSystem(services, folded, command.name.name, context, sink);
+    if (!described.ok()) described.error().position = command.name.position;
+    return described;
   }
   if (const auto described = view->catalog->FindView(NamespaceOf(command.name, context), command.name.name);
       described != nullptr && CanReadView(context.identity, *view->catalog, *described) && !command.history &&
       !command.version) {
-    return DescribeView(services, *described, context, sink);
+    ASSIGN_OR_RETURN(const auto signature, SignatureOf(services, *described, context));
+    return DescribeBound(signature, "VIEW", sink);
   }
   ASSIGN_OR_RETURN(const catalog::TablePtr table, FindReadableTable(*view->catalog, command.name, context));
   Result<StatementResult> result = Error{};

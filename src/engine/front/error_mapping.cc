@@ -225,7 +225,8 @@ Error BinderError(const ExtraInfo& info, const std::string& message) {
   if (subtype == "COLUMN_NOT_FOUND" && !name.empty()) {
     Error error{ErrorCode::kColumnNotFound, "column " + name + " does not exist"};
     const std::string candidates = Find(info, "candidates");
-    if (!candidates.empty() && candidates.find('_') != 0) error.hint = "There is: " + candidates + ".";
+    if (!candidates.empty() && candidates.find('_') != 0)
+      error.hint = "There is: " + duckdb::StringUtil::Replace(candidates, ",", ", ") + ".";
     return error;
   }
   if (subtype == "NO_MATCHING_FUNCTION") {

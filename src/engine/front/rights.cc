@@ -42,6 +42,13 @@ Error NamespaceNotFound(const std::string& name) {
   return Error{ErrorCode::kNamespaceNotFound, "namespace " + catalog::QuoteIdentifier(name) + " does not exist"};
 }
 
+Error NothingCanBeMadeIn(const std::string& namespace_name) {
+  const std::string folded = row::FoldName(namespace_name);
+  if (folded != row::FoldName("system") && folded != row::FoldName("information_schema"))
+    return NamespaceNotFound(namespace_name);
+  return Error{ErrorCode::kUnsupported, "namespace " + folded + " is the server's own: nothing can be made in it"};
+}
+
 Result<catalog::TablePtr> FindReadableTable(const catalog::Snapshot& snapshot, const ObjectName& name,
                                             const ExecuteContext& context) {
   const std::string ns = NamespaceOf(name, context);

@@ -33,5 +33,7 @@ Result<catalog::TablePtr> FindOwnTable(const catalog::Snapshot& snapshot, const 
 
 Error TableNotFound(const std::string& namespace_name, const std::string& name);
 Error NamespaceNotFound(const std::string& name);
+// Why a table or view cannot be made in a namespace that is not there, or is the server's own.
+Error NothingCanBeMadeIn(const std::string& namespace_name);
 
 }  // namespace kalamdb::engine

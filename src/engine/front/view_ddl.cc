@@ -151,7 +151,7 @@ Result<StatementResult> CreateOnce(const CommandServices& services, const Create
                                    const ExecuteContext& context, bool* retry) {
   const storage::ReadViewPtr now = services.database->View();
   const auto ns = now->catalog->FindNamespace(NamespaceOf(command.name, context));
-  if (ns == nullptr) return NamespaceNotFound(NamespaceOf(command.name, context));
+  if (ns == nullptr) return NothingCanBeMadeIn(NamespaceOf(command.name, context));
   const std::string shown = Shown(ns->name, command.name.name);
   if (now->catalog->FindTable(ns->name, command.name.name) != nullptr)
     return Error{ErrorCode::kAlreadyExists, "a table " + shown + " exists already"};
@@ -257,40 +257,9 @@ Result<StatementResult> RunDropView(const CommandServices& services, const DropV
   });
 }
 
-Result<StatementResult> DescribeView(const CommandServices& services, const catalog::View& view,
-                                     const ExecuteContext& context, RowSink* sink) {
-  using row::Type;
-  using row::Value;
-  const Type text = Type::Of(row::TypeKind::kText), number = Type::Of(row::TypeKind::kInt),
-             boolean = Type::Of(row::TypeKind::kBoolean);
-  ASSIGN_OR_RETURN(const QueryRunner::Signature signature,
-                   BindView(services, view, services.database->View(), context));
-  ResultTable rows({{"column_name", text},
-                    {"ordinal_position", number},
-                    {"column_id", number},
-                    {"data_type", text},
-                    {"is_nullable", boolean},
-                    {"is_primary_key", boolean},
-                    {"column_default", text},
-                    {"column_comment", text},
-                    {"added_in_version", number},
-                    {"table_type", text},
-                    {"storage_id", text},
-                    {"flush_policy", text},
-                    {"deleted_retention", text},
-                    {"current_version", number}});
-  for (size_t i = 0; i < signature.column_names.size(); ++i) {
-    const auto type = FromEngineType(signature.column_types[i]);
-    std::vector<Value> values(14);
-    values[0] = Value::String(signature.column_names[i]);
-    values[1] = ResultTable::Number(i + 1);
-    values[3] = Value::String(type ? type->ToSql() : signature.column_types[i].ToString());
-    values[4] = Value::Bool(true);
-    values[5] = Value::Bool(false);
-    values[9] = Value::String("VIEW");
-    rows.Add(std::move(values));
-  }
-  return rows.Send(sink, QueryType::kDescribeTable);
+Result<QueryRunner::Signature> SignatureOf(const CommandServices& services, const catalog::View& view,
+                                           const ExecuteContext& context) {
+  return BindView(services, view, services.database->View(), context);
 }
 
 }  // namespace kalamdb::engine

@@ -1,4 +1,4 @@
-// CREATE VIEW, DROP VIEW, DESCRIBE of a view, and what other changes of the catalog owe to views.
+// CREATE VIEW, DROP VIEW, and what other changes of the catalog owe to views.
 //
 // Thread-safe. All block: workers only.
 #pragma once
@@ -7,6 +7,7 @@
 
 #include "catalog/snapshot.h"
 #include "engine/front/ddl.h"
+#include "engine/query_runner.h"
 
 namespace kalamdb::engine {
 
@@ -15,9 +16,9 @@ Result<StatementResult> RunCreateView(const CommandServices& services, const Cre
                                       const ExecuteContext& context);
 Result<StatementResult> RunDropView(const CommandServices& services, const DropView& command,
                                     const ExecuteContext& context);
-// The shape of DESCRIBE, with what a view does not have as NULL.
-Result<StatementResult> DescribeView(const CommandServices& services, const catalog::View& view,
-                                     const ExecuteContext& context, RowSink* sink);
+// The columns of a view as it binds now, for the one who asks.
+Result<QueryRunner::Signature> SignatureOf(const CommandServices& services, const catalog::View& view,
+                                           const ExecuteContext& context);
 
 // These views and all views over them, each once: what goes where they go.
 std::vector<catalog::ViewPtr> WithViewsOver(const catalog::Snapshot& snapshot, std::vector<catalog::ViewPtr> views);
