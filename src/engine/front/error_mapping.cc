@@ -84,6 +84,26 @@ std::optional<std::string> DecimalMisfitOf(const std::string& line) {
          line.substr(to + kTo.size(), failed - to - kTo.size());
 }
 
+// "Could not cast value 5 to DECIMAL(1,1)", "Cannot cast list with length 3 to array with length 2", "Unimplemented
+// type for cast (INTEGER -> DATE)".
+std::optional<std::string> OtherMisfitOf(const std::string& line) {
+  struct Says {
+    std::string_view begin, to, end, what, type;
+  };
+  for (const Says& says :
+       {Says{"Could not cast value ", " to ", "", "value ", ""},
+        Says{"Cannot cast list with length ", " to array with length ", "", "a list of ", "an array of "},
+        Says{"Unimplemented type for cast (", " -> ", ")", "a value of type ", ""}}) {
+    const size_t to = line.rfind(says.to);
+    if (!line.starts_with(says.begin) || !line.ends_with(says.end) || to == std::string::npos || to < says.begin.size())
+      continue;
+    const size_t type = to + says.to.size();
+    return std::string(says.what) + line.substr(says.begin.size(), to - says.begin.size()) + " does not fit type " +
+           std::string(says.type) + line.substr(type, line.size() - says.end.size() - type);
+  }
+  return std::nullopt;
+}
+
 // "Could not convert string 'x' to INT32", "Type INT64 with value 5 can't be cast … destination type INT16".
 std::optional<std::string> MisfitOf(const std::string& line) {
   constexpr std::string_view kString = "Could not convert string ", kTo = "' to ", kColumn = " when casting from ",
@@ -162,6 +182,7 @@ Error BadValue(const std::string& message) {
     return Error{ErrorCode::kTypeMismatch, *std::move(mistimed)}.WithHint(HowWritten(type));
   }
   if (auto misfit = DecimalMisfitOf(line)) return Error{ErrorCode::kTypeMismatch, *std::move(misfit)};
+  if (auto misfit = OtherMisfitOf(line)) return Error{ErrorCode::kTypeMismatch, *std::move(misfit)};
   if (auto no_number = NoNumberOf(line)) return Error{ErrorCode::kTypeMismatch, *std::move(no_number)};
   return Error{ErrorCode::kTypeMismatch, MisfitOf(line).value_or(OverflowOf(line))};
 }
