@@ -92,6 +92,8 @@ class RunState {
   // Catalog entries of this run, by folded name; owned here because plans refer to them.
   std::map<std::string, std::unique_ptr<SchemaEntry>> schemas;
   std::mutex entries_mutex;
+  // Of what binds while the statement runs, on whichever of its threads: the catalog is looked up by one at a time.
+  std::mutex late_binding_mutex;
 
  private:
   mutable std::mutex mutex_;

@@ -55,8 +55,9 @@ struct VirtualScan final : duckdb::GlobalTableFunctionState {
   size_t next = 0;
 };
 
-// Views hold no types: they are bound when somebody asks.
+// Views hold no types: they are bound when somebody asks. Two scans of a statement may begin at the same time.
 std::vector<ViewColumnType> TypesOfView(duckdb::ClientContext& context, const catalog::View& view) {
+  const std::lock_guard lock(RunOf(context).late_binding_mutex);
   auto ref = duckdb::make_uniq<duckdb::BaseTableRef>();
   ref->catalog_name = kCatalogName;
   ref->schema_name = view.namespace_name;
