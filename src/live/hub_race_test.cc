@@ -104,6 +104,45 @@ TEST_F(HubRaceTest, RegisterBetweenSwapAndHandOver) {
   }
 }
 
+// An ALTER moves groups in turns: who comes, goes, writes or alters between two of them is right at once and after.
+TEST_F(HubRaceTest, BetweenTheTurnsOfAnAlter) {
+  constexpr int kRooms = 150;
+  const auto room = [](int i) { return "room" + std::to_string(i); };
+  std::vector<Client> clients;
+  for (int i = 0; i < kRooms; ++i) {
+    clients.push_back(Connect());
+    hub_->Subscribe(clients.back().id, Request("s", "t|room=" + room(i)));
+    ASSERT_TRUE(WaitLive(clients.back(), "s"));
+  }
+  Client late = Connect();
+  std::atomic<int> turns{0};
+  {
+    ScopedFailpoint point("live.move_turn", [&]() -> Status {
+      if (turns.fetch_add(1) != 1) return {};
+      for (int i = 0; i < 20; ++i) hub_->Unsubscribe(clients[i].id, "s");
+      for (int i = 20; i < 40; ++i) hub_->Close(clients[i].id);
+      hub_->Subscribe(late.id, Request("late", "t|"));
+      EXPECT_TRUE(late.sink->WaitFor("late", [](const Replica& r) { return r.ready(); }));
+      for (int i = 0; i < kRooms; ++i) Put(i, room(i), i);
+      Alter(table_, AddColumn("more", 8));
+      for (int i = 0; i < kRooms; ++i) Put(i, room(i), i + 1);
+      return {};
+    });
+    Alter(table_, AddColumn("extra", 9));
+    for (int i = 40; i < kRooms; ++i) {
+      ASSERT_TRUE(clients[i].sink->WaitFor("s", [](const Replica& r) { return r.Count("change") == 2; })) << i;
+    }
+  }
+  for (int i = 40; i < kRooms; ++i) ExpectSame(clients[i], "s", "t|room=" + room(i));
+  EXPECT_GE(turns.load(), 4) << "the groups of an ALTER are more than a turn";
+  const std::vector<std::string> expected = {"subscription_ack", "initial_data_batch", "schema_change",
+                                             "change",           "schema_change",      "change"};
+  for (int i = 40; i < kRooms; ++i) EXPECT_EQ(clients[i].sink->Of("s").types(), expected) << i;
+  for (int i = 0; i < 40; ++i) EXPECT_LE(clients[i].sink->Of("s").Count("schema_change"), 1u) << i;
+  ExpectSame(late, "late", "t|");
+  EXPECT_EQ(late.sink->Of("late").Count("schema_change"), 1u) << "its first version is that of the ALTER under way";
+}
+
 // A subscription that loses the race for going live again and again is taken over by the shard.
 TEST_F(HubRaceTest, GoesLiveUnderSteadyWrites) {
   Client client = Connect();

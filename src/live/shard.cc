@@ -113,9 +113,9 @@ void SubscriptionHub::Demote(Subscription* subscription, bool slow) {
 
 void SubscriptionHub::Deliver(const storage::Commit& commit) {
   std::vector<SubscriptionPtr> waiting;
+  if (!commit.catalog_changes.empty()) DeliverCatalog(commit);
   {
     MutexLock lock(mutex_);
-    if (!commit.catalog_changes.empty()) DeliverCatalog(commit);
     for (const storage::WriteSet& writes : commit.writes) DeliverWrites(commit, writes);
     if (commit.bulk != nullptr) {
       Partition* const partition = registry_.Find(commit.bulk->table->id, commit.bulk->user);
@@ -134,18 +134,15 @@ void SubscriptionHub::Deliver(const storage::Commit& commit) {
 
 void SubscriptionHub::DeliverCatalog(const storage::Commit& commit) {
   for (const catalog::Change& change : commit.catalog_changes) {
-    const bool put = change.kind == catalog::Change::Kind::kPutTable;
-    if (!put && change.kind != catalog::Change::Kind::kDropTable) continue;
-    TableEntry* const entry = registry_.FindTable(change.table->id);
-    if (entry == nullptr) continue;
-    if (put) {
-      Remember(change.table);
-      entry->last_schema_seq = std::max(entry->last_schema_seq, commit.seq);
+    if (change.kind == catalog::Change::Kind::kPutTable) {
       MoveToNextVersion(change.table, commit.seq);
-      continue;
+    } else if (change.kind == catalog::Change::Kind::kDropTable) {
+      MutexLock lock(mutex_);
+      TableEntry* const entry = registry_.FindTable(change.table->id);
+      if (entry == nullptr) continue;
+      const std::set<Subscription*> all = entry->subscriptions;  // ending one changes the entry, the last one frees it
+      for (Subscription* subscription : all) FailLocked(*subscription, nullptr, CloseReason::kTableDropped);
     }
-    const std::set<Subscription*> all = entry->subscriptions;  // ending one changes the entry, the last one frees it
-    for (Subscription* subscription : all) FailLocked(*subscription, nullptr, CloseReason::kTableDropped);
   }
 }
 

@@ -59,12 +59,12 @@ class SubscriptionHub final : public Hub {
   void RunShard();
   void FallBehind(Seq lost_up_to) EXCLUDES(mutex_);
   void Deliver(const storage::Commit& commit) EXCLUDES(mutex_);
-  void DeliverCatalog(const storage::Commit& commit) REQUIRES(mutex_);
+  void DeliverCatalog(const storage::Commit& commit) EXCLUDES(mutex_);
   // Live subscriptions go on over the table's next version, and are told, without leaving the stream: group by group,
-  // since what asks the same goes on as the same. Back to catch-up go those whose query must be bound again and those
-  // whose socket is full.
+  // since what asks the same goes on as the same, some groups a turn, between which the lock is free. Back to catch-up
+  // go those whose query must be bound again and those whose socket is full. Before any other change of the commit.
   class SchemaMove;
-  void MoveToNextVersion(const catalog::TablePtr& table, Seq seq) REQUIRES(mutex_);
+  void MoveToNextVersion(const catalog::TablePtr& table, Seq seq) EXCLUDES(mutex_);
   void MoveGroup(Partition& partition, Group* group, SchemaMove* move) REQUIRES(mutex_);
   void DeliverWrites(const storage::Commit& commit, const storage::WriteSet& writes) REQUIRES(mutex_);
   void DeliverTo(Partition& partition, std::span<const ChangeRows> changes, const storage::Commit& commit)
