@@ -137,16 +137,27 @@ class Naming {
           insert.column_index_map.empty() ? column.Physical().index : insert.column_index_map[column.Physical()];
       if (at < bindings.size()) Trace(source, bindings[at], TargetOf(insert.table, column), true);
     }
+    Defaults(insert.table, insert.bound_defaults);
+  }
+
+  void Defaults(const duckdb::TableCatalogEntry& table, duckdb::vector<ExpressionPtr>& defaults) {
+    for (const auto& column : table.GetColumns().Physical()) {
+      const TargetPtr target = TargetOf(table, column);
+      const duckdb::idx_t at = column.StorageOid();
+      if (target != nullptr && at < defaults.size() && defaults[at]) Wrap(defaults[at], target, 0, nullptr);
+    }
   }
 
   void Update(duckdb::LogicalUpdate& update) {
     for (size_t i = 0; i < update.columns.size() && i < update.expressions.size(); ++i)
       Made(update.expressions[i], TargetOf(update.table, update.table.GetColumns().GetColumn(update.columns[i])),
            *update.children[0]);
+    Defaults(update.table, update.bound_defaults);
   }
 
   void Merge(duckdb::LogicalMergeInto& merge) {
     const auto& columns = merge.table.GetColumns();
+    Defaults(merge.table, merge.bound_defaults);
     for (auto& [condition, actions] : merge.actions) {
       for (auto& action : actions) {
         for (size_t i = 0; i < action->columns.size() && i < action->expressions.size(); ++i)

@@ -4,6 +4,7 @@
 #include "duckdb/parser/constraints/check_constraint.hpp"
 #include "duckdb/parser/constraints/unique_constraint.hpp"
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
+#include "duckdb/parser/parsed_expression_iterator.hpp"
 #include "duckdb/parser/parser.hpp"
 #include "duckdb/planner/operator/logical_update.hpp"
 #include "duckdb/storage/table_storage_info.hpp"
@@ -13,9 +14,17 @@
 namespace kalamdb::engine {
 namespace {
 
+// Places in a stored text are none in the statement that uses it.
+void ForgetPlaces(duckdb::ParsedExpression& expression) {
+  expression.SetQueryLocation(duckdb::optional_idx());
+  duckdb::ParsedExpressionIterator::EnumerateChildren(expression,
+                                                      [](duckdb::ParsedExpression& child) { ForgetPlaces(child); });
+}
+
 duckdb::unique_ptr<duckdb::ParsedExpression> ParseOne(const std::string& sql) {
   auto parsed = duckdb::Parser::ParseExpressionList(sql);
   if (parsed.size() != 1) throw duckdb::InvalidInputException("a stored expression is not one expression");
+  ForgetPlaces(*parsed[0]);
   return std::move(parsed[0]);
 }
 

@@ -36,6 +36,32 @@ duckdb::unique_ptr<duckdb::Expression> Bind(duckdb::ClientContext& context,
   return duckdb::BoundCastExpression::AddCastToType(context, std::move(bound), type);
 }
 
+// What a function that makes another value for each row or user gives: it must fit any of them.
+Status CheckMade(const std::string& canonical, const row::Column& column) {
+  struct Made {
+    std::string_view text, needs;
+    uint32_t characters;  // 0: any number
+  };
+  const row::Type& type = column.type;
+  for (const Made& made :
+       {Made{"SNOWFLAKE_ID()", "BIGINT", 19}, Made{"UUID_V7()", "UUID or TEXT", 36}, Made{"ULID()", "TEXT", 26},
+        Made{"CURRENT_USER()", "TEXT", 0}, Made{"CURRENT_ROLE()", "TEXT", 0}}) {
+    if (canonical != made.text) continue;
+    const bool text = type.kind() == row::TypeKind::kText;
+    bool fits = text && (type.length() == 0 || made.characters <= type.length());
+    if (made.text == "SNOWFLAKE_ID()") {
+      fits = fits || type.kind() == row::TypeKind::kBigInt ||
+             (type.kind() == row::TypeKind::kDecimal && type.width() - type.scale() >= 19);
+    } else if (made.text == "UUID_V7()") {
+      fits = fits || type.kind() == row::TypeKind::kUuid;
+    }
+    if (fits) return {};
+    return Error{ErrorCode::kTypeMismatch, "column " + column.name + ": DEFAULT " + canonical + " needs " +
+                                               std::string(made.needs) + ", the column is " + type.ToSql()};
+  }
+  return {};
+}
+
 }  // namespace
 
 struct Expressions::Session {
@@ -117,11 +143,7 @@ Status Expressions::CheckDefault(const std::string& canonical, const row::Column
     }
     return {};
   }
-  const bool narrow = type.kind() == row::TypeKind::kInt || type.kind() == row::TypeKind::kSmallInt;
-  if (canonical == "SNOWFLAKE_ID()" && narrow) {
-    return Error{ErrorCode::kTypeMismatch,
-                 "column " + column.name + ": DEFAULT SNOWFLAKE_ID() needs BIGINT, the column is " + type.ToSql()};
-  }
+  RETURN_IF_ERROR(CheckMade(canonical, column));
   return Run([&](Session& session) -> Status {
     auto list = duckdb::Parser::ParseExpressionList(canonical);
     if (auto refused = CheckExpressionAllowed(*list[0])) return *std::move(refused);
@@ -134,7 +156,7 @@ Result<std::string> Expressions::BindCheck(const std::string& canonical, const s
   if (KindOfDefault(canonical) != DefaultKind::kConstant) {
     return Error{ErrorCode::kUnsupported, "CHECK " + canonical + " depends on time, chance or session"};
   }
-  return Run([&](Session& session) -> Result<std::string> {
+  auto bound = Run([&](Session& session) -> Result<std::string> {
     auto list = duckdb::Parser::ParseExpressionList(canonical);
     if (auto refused = CheckExpressionAllowed(*list[0])) return *std::move(refused);
     Bind(*session.connection.context, list[0]->Copy(), columns, duckdb::LogicalType::BOOLEAN);
@@ -153,6 +175,11 @@ Result<std::string> Expressions::BindCheck(const std::string& canonical, const s
     rename(*list[0]);
     return list[0]->ToString();
   });
+  // The engine takes it for a WHERE.
+  constexpr std::string_view kWhere = "WHERE clause ";
+  if (!bound.ok() && bound.error().message.starts_with(kWhere))
+    bound.error().message.replace(0, kWhere.size(), "a CHECK ");
+  return bound;
 }
 
 }  // namespace kalamdb::engine
