@@ -14,6 +14,7 @@
 #include "engine/front/own_types.h"
 #include "engine/front/statement.h"
 #include "engine/front/tokens.h"
+#include "engine/front/with_work.h"
 
 namespace kalamdb::engine {
 
@@ -48,6 +49,7 @@ class StatementBuilder {
     statement_->text_ = sql_.text.substr(from, sql_.tokens[end_ - 1].end - from);
     statement_->offset_ = sql_.Position(from) - 1;
     RETURN_IF_ERROR(CheckJunctions());
+    RETURN_IF_ERROR(CheckWith());
     RETURN_IF_ERROR(CollectParameters());
     CommandCursor cursor(sql_, begin_, end_);
     const Token first = cursor.token();
@@ -82,6 +84,13 @@ class StatementBuilder {
           .WithHint("Use IN, or join with a list of values.");
     }
     return {};
+  }
+
+  Status CheckWith() const {
+    if (WithWork(sql_, begin_, end_) <= kMostWithTokens) return {};
+    return Error{ErrorCode::kTooLarge, "the queries of WITH are too many, or stand within each other too deeply"}
+        .WithHint(
+            "A list of 100 is fine, and so are 5 levels. Put the inner ones into the outermost list, or make views.");
   }
 
   Status CollectParameters() {

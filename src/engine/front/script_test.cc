@@ -239,6 +239,38 @@ TEST(Commands, ShowDescribeJobsUsers) {
 }
 
 // Whatever comes in, parsing gives statements or an error with a position within the text; it never throws.
+// A query of WITH, `levels` of them within each other.
+std::string NestedWith(int levels) {
+  std::string text = "SELECT 1";
+  for (int i = 0; i < levels; ++i)
+    text = "WITH b" + std::to_string(i) + " AS (" + text + ") SELECT * FROM b" + std::to_string(i);
+  return text;
+}
+
+std::string ListOfWith(int queries) {
+  std::string text = "WITH ";
+  for (int i = 0; i < queries; ++i)
+    text += (i == 0 ? "a" : ", a") + std::to_string(i) + " AS NOT MATERIALIZED (SELECT 1 x)";
+  return text + " SELECT 1";
+}
+
+TEST(Script, WithThatTheParserWouldCopyForMinutes) {
+  EXPECT_TRUE(ParseScript(NestedWith(6)).ok());
+  EXPECT_TRUE(ParseScript(ListOfWith(150)).ok());
+  for (const std::string& text :
+       {NestedWith(12), NestedWith(200), ListOfWith(5'000), "EXPLAIN " + NestedWith(50),
+        "INSERT INTO t " + NestedWith(50), "CREATE VIEW v AS " + NestedWith(50),
+        "SELECT * FROM (WITH a AS (SELECT * FROM (" + NestedWith(20) + ") q) SELECT * FROM a) r"}) {
+    const auto script = ParseScript(text);
+    ASSERT_FALSE(script.ok()) << text.substr(0, 100);
+    EXPECT_EQ(script.error().code, ErrorCode::kTooLarge) << text.substr(0, 100);
+  }
+  // Subqueries of FROM that each have a WITH are not copied.
+  std::string beside = "SELECT 1 x";
+  for (int i = 0; i < 100; ++i) beside = "SELECT * FROM (WITH a AS (SELECT 1) " + beside + ") q";
+  EXPECT_TRUE(ParseScript(beside).ok());
+}
+
 TEST(Script, MutatedTextsNeverThrow) {
   const std::string_view seeds[] = {
       "CREATE USER TABLE IF NOT EXISTS app.t (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), b VARCHAR(20) NOT NULL "
