@@ -21,6 +21,7 @@
 #include "engine/bridge/engine_memory.h"
 #include "engine/bridge/heap_scope.h"
 #include "engine/bridge/pattern_match.h"
+#include "engine/bridge/regex_bounds.h"
 #include "engine/bridge/run_state.h"
 #include "engine/front/error_mapping.h"
 
@@ -41,7 +42,7 @@ struct Guarded final : duckdb::ScalarFunctionInfo {
   PatternKind pattern = PatternKind::kNone;
   bool counts_matches = false;  // regexp_replace
   bool makes_what_it_holds = false;
-  bool takes_program = false, walks_json = false;
+  bool takes_program = false, walks_json = false, finds_all = false;
   duckdb::scalar_function_t function;
   duckdb::bind_scalar_function_t bind = nullptr;
   duckdb::bind_scalar_function_extended_t bind_extended = nullptr;
@@ -132,7 +133,8 @@ class Call {
     uint64_t work = Held(input_);
     const bool sized = guarded_.size != nullptr &&
                        !(guarded_.makes_what_it_holds && work <= kFoldedBytes && work <= guarded_.value_bytes);
-    if (sized || (guarded_.takes_program && work > kMostProgramBytes) || (guarded_.walks_json && work > kMostJsonDepth))
+    if (sized || (guarded_.takes_program && work > kMostProgramBytes) ||
+        (guarded_.walks_json && work > kMostJsonDepth) || (guarded_.finds_all && work > kMostReadAgainBytes))
       work += Check();
     if (work > kFoldedBytes) RefuseConstant(work);
     if (work <= kSliceBytes || input_.size() == 1 || input_.AllConstant()) return Apply(input_, result_);
@@ -165,6 +167,7 @@ class Call {
     for (size_t row = 0; row < rows; ++row) {
       if (guarded_.takes_program) CheckPrograms(call, row);
       if (guarded_.walks_json) CheckJson(call, row);
+      if (guarded_.finds_all) CheckSearch(call, row);
       uint64_t size = guarded_.size == nullptr ? 0 : guarded_.size(call, row);
       // Outside of a run nobody can tell whether the value becomes a constant.
       if (size > kFoldedBytes && RunOfCall(state_) == nullptr) most = std::min(most, kFoldedBytes);
@@ -196,6 +199,18 @@ class Call {
       ThrowError(Error{ErrorCode::kTooLarge,
                        guarded_.name + ": the JSON nests deeper than " + std::to_string(kMostJsonDepth) + " levels"});
     }
+  }
+
+  void CheckSearch(const CallArguments& call, size_t row) const {
+    const uint64_t bytes = call.Bytes(0, row);
+    if (bytes <= kMostReadAgainBytes || AnyNull(call, row)) return;
+    if (guarded_.counts_matches && (call.columns() < 4 || call.Text(3, row).find('g') == std::string_view::npos))
+      return;
+    const uint64_t most = MayReadFarAhead(call.Text(1, row)) ? kMostReadAgainBytes : kMostSearchedBytes;
+    if (bytes <= most) return;
+    ThrowError(Error{ErrorCode::kTooLarge, guarded_.name + " would look for all matches in " + std::to_string(bytes) +
+                                               " bytes, " + std::to_string(most) + " are the most with this pattern"}
+                   .WithHint("Split the text at line ends first."));
   }
 
   static bool AnyNull(const CallArguments& call, size_t row) {
@@ -307,6 +322,7 @@ void Guard(const std::string& name, uint64_t value_bytes, ScalarFunction* functi
   guarded->makes_what_it_holds = MakesWhatItHolds(guarded->size);
   guarded->takes_program = IsProgram(name, 1);
   guarded->walks_json = WalksJson(name);
+  guarded->finds_all = FindsAllMatches(name);
   guarded->function = function->function;
   guarded->bind = function->bind;
   guarded->bind_extended = function->bind_extended;

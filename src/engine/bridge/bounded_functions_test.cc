@@ -9,6 +9,7 @@
 #include "engine/bridge/engine_memory.h"
 #include "engine/bridge/heap_scope.h"
 #include "engine/bridge/pattern_match.h"
+#include "engine/bridge/regex_bounds.h"
 
 namespace kalamdb::engine {
 namespace {
@@ -108,8 +109,24 @@ TEST_F(BoundedFunctionsTest, WhatWouldBeTooLargeIsRefused) {
   EXPECT_NE(Answer(guarded_, "SELECT regexp_matches('a', repeat('(a|b)', 20000))").find("the pattern of"),
             std::string::npos);
   // An upper bound that is passed, by a replacement that does not happen.
+  Same("SELECT length(regexp_replace(repeat('xy', 100000), '[x-z]+ *', 'z', 'g'))");
+  Same("SELECT len(regexp_split_to_array(repeat('x y,', 40000), '\\s+'))");
+  Same("SELECT regexp_replace(repeat('x', 100000), '(x+y)|x', 'z')");  // one match
+  Same("SELECT len(regexp_extract_all(repeat('x', 2000), '(x+y)|x'))");
+  EXPECT_NE(Answer(guarded_, "SELECT regexp_extract_all(repeat('x', 20000), '(x+y)|x')").find("16384 are the most"),
+            std::string::npos);
   Same("SELECT length(regexp_replace(repeat('x', 100000), 'y', repeat('z', 100), 'g'))");
   Same("SELECT length(regexp_replace(repeat('x', 100000), 'x', repeat('z', 100)))");
+}
+
+TEST(RegexBounds, PatternsThatMayReadFarAhead) {
+  for (const char* pattern :
+       {"(x+y)|x", "x(.*y)?", "(a|b)+", "x|y*", "(ab){2,}", "[|](a+)?", "x|\\|+", "\\(*a|b", "[\\]|]+|c"})
+    EXPECT_TRUE(MayReadFarAhead(pattern)) << pattern;
+  for (const char* pattern : {"x", "\\s+", "[^|)*]+", "(a+)(b*)", "cat|dog", "(ab)?", ".*?,", "[]|]+", "[\\]|]+",
+                              "(?i)ab+", "a\\|b+", "\\)*"})
+    EXPECT_FALSE(MayReadFarAhead(pattern)) << pattern;
+  EXPECT_TRUE(MayReadFarAhead("a|" + std::string(300, 'b')));
 }
 
 // Without the guard the process ends.
