@@ -13,6 +13,8 @@
 #include "duckdb/main/stream_query_result.hpp"
 #include "duckdb/parser/statement/explain_statement.hpp"
 #include "engine/bridge/bridge.h"
+#include "engine/bridge/engine_memory.h"
+#include "engine/bridge/heap_scope.h"
 #include "engine/bridge/json_writer.h"
 #include "engine/bridge/pending_writes.h"
 #include "engine/bridge/qualify_names.h"
@@ -28,6 +30,7 @@ using duckdb::StatementType;
 
 constexpr size_t kRowsPerSink = 64u << 10;  // bytes of JSON in one call of the sink, about
 constexpr int kMaxRuns = 50;                // of a statement that loses races
+constexpr uint64_t kPlanBytes = 64u << 20;  // planning may take them when others hold all of the engine's memory
 
 enum class RunEnd : uint8_t { kDone, kMoved, kSchema };
 
@@ -84,6 +87,17 @@ void ShowMarks(duckdb::DataChunk* plans) {
   }
 }
 
+// Binds, optimises and plans; ends with an error of the engine once the run is to end, or takes too much memory.
+template <typename Body>
+auto Plan(RunState& state, const RunWatch::Entry& watched, Body body) {
+  const HeapScope scope(std::max(EngineMemoryLeft(), kPlanBytes), &watched.ended);
+  state.ended = &watched.ended;
+  state.planning_thread = std::this_thread::get_id();
+  auto planned = body();
+  state.planning_thread = std::thread::id();
+  return planned;
+}
+
 // Hands the rows of a result to the sink, a few vectors at a time.
 class RowWriter {
  public:
@@ -136,7 +150,7 @@ class Runner final : public QueryRunner {
     Instance::Lease& lease;
     RunWatch::Entry& watched;
   };
-  void Prepare(Instance::Lease& lease, RunState& state, const ExecuteContext& context) const;
+  void Prepare(Instance::Lease& lease, RunState& state, const ExecuteContext& context, RunWatch::Entry* watched) const;
   Error ErrorOfRun(const OneRun& run, const duckdb::ErrorData& error) const;
   Result<RunEnd> RunOnce(const OneRun& run, StatementResult* result);
   Status GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result);
@@ -157,8 +171,13 @@ class Runner final : public QueryRunner {
   RunWatch watch_;
 };
 
-void Runner::Prepare(Instance::Lease& lease, RunState& state, const ExecuteContext& context) const {
+void Runner::Prepare(Instance::Lease& lease, RunState& state, const ExecuteContext& context,
+                     RunWatch::Entry* watched) const {
   lease.session().run = &state;
+  watched->connection = &*lease;
+  watched->deadline_ns = context.deadline_ns;
+  watched->started_ns = bridge_.services().clock->MonotonicMicros() * 1000;
+  watched->cancelled = context.cancelled;
   auto& search_path = *duckdb::ClientData::Get(*lease->context).catalog_search_path;
   const std::string& ns = context.namespace_name.empty() ? "default" : context.namespace_name;
   search_path.Set(duckdb::CatalogSearchEntry(kCatalogName, ns), duckdb::CatalogSetPathType::SET_DIRECTLY);
@@ -263,9 +282,8 @@ Result<duckdb::unique_ptr<duckdb::QueryResult>> Runner::Send(const OneRun& run,
                                                              duckdb::unique_ptr<duckdb::SQLStatement> statement,
                                                              bool stream) {
   auto params = ParamsOf(*statement, run.input.params);
-  run.state.planning_thread = std::this_thread::get_id();
-  auto pending = run.lease->context->PendingQuery(std::move(statement), params, stream);
-  run.state.planning_thread = std::thread::id();
+  auto pending = Plan(run.state, run.watched,
+                      [&] { return run.lease->context->PendingQuery(std::move(statement), params, stream); });
   if (pending->HasError()) return ErrorOfRun(run, pending->GetErrorObject());
   auto rows = pending->Execute();
   if (rows->HasError()) return ErrorOfRun(run, rows->GetErrorObject());
@@ -341,17 +359,14 @@ Result<StatementResult> Runner::Run(const QueryInput& input, const ExecuteContex
     StatementResult result;
     result.query_type = QueryTypeOf(input.statement->type);
     Result<RunEnd> end = RunEnd::kDone;
+    RunWatch::Entry watched;
     try {
       auto lease = instance->Borrow();
-      RunWatch::Entry watched;
-      watched.connection = &*lease;
-      watched.deadline_ns = context.deadline_ns;
-      watched.started_ns = bridge_.services().clock->MonotonicMicros() * 1000;
-      watched.cancelled = context.cancelled;
-      Prepare(lease, state, context);
+      Prepare(lease, state, context, &watched);
       end = RunOnce({input, context, sink, state, lease, watched}, &result);
     } catch (const std::exception& exception) {
       auto own = state.error();
+      if (!own && watched.ended) own = ErrorOf(watched.reason);
       end = own ? *std::move(own) : MapException(exception, input.statement->query);
     }
     if (!end.ok()) return std::move(end).error();
@@ -376,12 +391,14 @@ Result<QueryRunner::Signature> Runner::Bind(const duckdb::SQLStatement& statemen
   Signature signature;
   try {
     auto lease = instance->Borrow();
-    Prepare(lease, state, context);
+    RunWatch::Entry watched;
+    Prepare(lease, state, context, &watched);
     auto copy = statement.Copy();
     const auto [shown_names, late] = Rewrite({}, *copy, state);
-    state.planning_thread = std::this_thread::get_id();
-    auto prepared = lease->context->Prepare(std::move(copy));
+    const RunWatch::Guard guard(watch_, &watched);
+    auto prepared = Plan(state, watched, [&] { return lease->context->Prepare(std::move(copy)); });
     if (prepared->HasError()) {
+      if (const auto reason = watched.reason.load(); reason != RunWatch::Reason::kNone) return ErrorOf(reason);
       if (auto own = state.error()) return *std::move(own);
       return MapError(prepared->GetErrorObject(), statement.query);
     }

@@ -10,18 +10,23 @@
 namespace kalamdb::engine {
 namespace {
 
+// Requests that are met after one has failed because of the end, for those who clean up: some 50 ms.
+[[maybe_unused]] constexpr uint32_t kMetAfterEnd = 1'000'000;
+
 struct Count {
   bool on = false;
   int64_t held = 0, most = 0;
+  const std::atomic<bool>* ended = nullptr;
+  uint32_t met = 0;  // still to be met whatever `ended` says
 };
 constinit thread_local Count count;
 
 }  // namespace
 
-HeapScope::HeapScope(uint64_t most_bytes) : outermost_(!count.on) {
+HeapScope::HeapScope(uint64_t most_bytes, const std::atomic<bool>* ended) : outermost_(!count.on) {
   if (!outermost_) return;
   constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max() / 2);
-  count = {true, 0, static_cast<int64_t>(most_bytes < kMost ? most_bytes : kMost)};
+  count = {true, 0, static_cast<int64_t>(most_bytes < kMost ? most_bytes : kMost), ended, 0};
 }
 
 HeapScope::~HeapScope() {
@@ -30,6 +35,10 @@ HeapScope::~HeapScope() {
 
 int64_t HeapScope::Held() { return count.held; }
 
+void HeapScope::Watch(const std::atomic<bool>* ended) {
+  if (count.on) count.ended = ended;
+}
+
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 bool HeapScope::Counts() { return false; }
 #else
@@ -37,7 +46,15 @@ bool HeapScope::Counts() { return true; }
 
 namespace {
 
+bool Ends() {
+  if (count.ended == nullptr || !count.ended->load(std::memory_order_relaxed)) return false;
+  if (count.met > 0) return --count.met, false;
+  count.met = kMetAfterEnd;
+  return true;
+}
+
 void* Take(size_t size) {
+  if (count.on && Ends()) return nullptr;
   if (count.on && (count.held >= count.most || size > static_cast<size_t>(count.most - count.held))) return nullptr;
   void* pointer = std::malloc(size == 0 ? 1 : size);
   if (count.on && pointer != nullptr) count.held += static_cast<int64_t>(malloc_usable_size(pointer));

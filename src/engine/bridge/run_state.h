@@ -77,6 +77,7 @@ class RunState {
   bool is_insert = false;                           // the statement is an INSERT, though its plan may be a MERGE
   bool binding_only = false;                        // Bind(): nothing may be executed
   std::atomic<std::thread::id> planning_thread;     // that binds and optimises the statement now; none = nobody
+  const std::atomic<bool>* ended = nullptr;         // the statement is to end (run_watch.h)
   ColumnMarks marks;                                // binding_only: those of the plan
 
   const auth::Identity& identity() const { return context.identity; }

@@ -50,6 +50,7 @@ void RunWatch::Run() {
       const Reason reason = Due(*entry);
       if (reason == Reason::kNone) continue;
       entry->reason = reason;
+      entry->ended = true;
       entry->connection->Interrupt();
     }
     wake_.wait_for(lock, std::chrono::milliseconds(kWatchMillis));

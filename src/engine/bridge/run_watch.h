@@ -29,6 +29,7 @@ class RunWatch {
     int64_t started_ns = 0;  // storage::kMaxScanMicros later its view is given up; 0 = never
     const std::atomic<bool>* cancelled = nullptr;
     std::atomic<Reason> reason{Reason::kNone};
+    std::atomic<bool> ended{false};  // reason is not kNone
   };
   // Watches `entry` while this lives; the connection stays lent meanwhile.
   class Guard {

@@ -84,6 +84,9 @@ Status CheckMade(const CommandServices& services, const catalog::View& view, con
   ASSIGN_OR_RETURN(const storage::ReadViewPtr after, ViewAfter(now, changes));
   auto bound = BindView(services, view, after, context);
   if (!bound.ok()) {
+    const ErrorCode code = bound.error().code;
+    if (code == ErrorCode::kTimeout || code == ErrorCode::kCancelled || code == ErrorCode::kTooLarge)
+      return std::move(bound).error();
     return Error{ErrorCode::kUnsupported, "this SELECT cannot be kept as a view: " + bound.error().message,
                  "Write it with aliases for its tables."};
   }
