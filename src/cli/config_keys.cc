@@ -62,6 +62,8 @@ constexpr ConfigKey kKeys[] = {
     {"limits.connections_per_address", kInteger, "0", "Open connections of an address; 0 = off.", {}, 0, "address"},
     {"limits.hot_bytes", kBytes, "0", "Hot rows; above it the largest table is flushed. 0 = the server's memory."},
     {"limits.memory_bytes", kBytes, "0", "Memory of the SQL engine; 0 = half of the server's."},
+    {"limits.spill_bytes", kBytes, "0",
+     "Disk that sorts, joins and aggregates take; 0 = 16 times limits.memory_bytes."},
     {"limits.value_bytes", kBytes, "67108864", "Text, BYTES or list that one call of a function makes.", {}, 1},
 };
 

@@ -57,7 +57,8 @@ engine::EngineOptions EngineOptionsOf(const Config& config, const MemoryPlan& me
   options.memory_bytes = memory.engine;
   options.value_bytes = config.Bytes("limits.value_bytes");
   options.threads = Cores();
-  options.spill_directory = TempDir(config);
+  options.spill_directory = JoinPath(TempDir(config), "spill");
+  options.spill_bytes = config.Bytes("limits.spill_bytes");
   options.copy_directories = config.List("storage.copy_directories");
   options.allow_user_ddl = config.Bool("auth.allow_user_ddl");
   options.sql_bytes = config.Bytes("limits.sql_bytes");

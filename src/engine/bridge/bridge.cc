@@ -1,7 +1,9 @@
 // Opens the bridge and replaces an instance that has become unusable.
 #include "engine/bridge/bridge.h"
 
+#include "base/files.h"
 #include "duckdb/main/valid_checker.hpp"
+#include "engine/bridge/engine_memory.h"
 #include "engine/bridge/information_schema.h"
 #include "engine/parquet/parquet_format.h"
 
@@ -13,7 +15,7 @@ InstanceOptions OptionsOf(const EngineOptions& options) {
   result.memory_bytes = options.memory_bytes;
   result.value_bytes = options.value_bytes;
   result.threads = options.threads;
-  result.spill_directory = options.spill_directory;
+  result.spill_bytes = options.spill_bytes != 0 ? options.spill_bytes : options.memory_bytes * kSpillFactor;
   if (!options.data_dir.empty()) result.allowed_directories.push_back(options.data_dir + "/cold/");
   for (const auto& directory : options.copy_directories) {
     result.allowed_directories.push_back(directory.ends_with("/") ? directory : directory + "/");
@@ -26,6 +28,7 @@ InstanceOptions OptionsOf(const EngineOptions& options) {
 Bridge::Bridge() = default;
 
 Bridge::~Bridge() {
+  collector_.reset();
   runner_.reset();
   instance_.reset();
 }
@@ -58,10 +61,34 @@ Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, stora
     bridge->services_.groups_read = metrics->AddCounter(name, help, {{"result", "read"}});
     bridge->services_.groups_pruned = metrics->AddCounter(name, help, {{"result", "pruned"}});
   }
-  ASSIGN_OR_RETURN(auto instance, Instance::Open(OptionsOf(options), &bridge->services_, metrics));
-  bridge->instance_ = std::move(instance);
+  if (!options.spill_directory.empty()) RETURN_IF_ERROR(RemoveTree(options.spill_directory));
+  ASSIGN_OR_RETURN(bridge->instance_, bridge->OpenInstance());
+  if (metrics != nullptr) bridge->WatchEngine(*metrics);
   bridge->runner_ = MakeQueryRunner(bridge.get());
   return bridge;
+}
+
+// Statements of an instance that is replaced may still be running: each spills into a directory of its own.
+Result<std::unique_ptr<Instance>> Bridge::OpenInstance() {
+  InstanceOptions options = OptionsOf(options_);
+  if (!options_.spill_directory.empty()) {
+    options.spill_directory = JoinPath(options_.spill_directory, std::to_string(++opened_));
+    RETURN_IF_ERROR(CreateDirectories(options.spill_directory));
+  }
+  return Instance::Open(options, &services_, metrics_);
+}
+
+void Bridge::WatchEngine(Metrics& metrics) {
+  collector_ = metrics.OnCollect(
+      [this,
+       memory = metrics.AddGauge("kalamdb_engine_memory_bytes",
+                                 "Memory that statements hold in the SQL engine, of limits.memory_bytes."),
+       spilled = metrics.AddGauge("kalamdb_engine_spill_bytes",
+                                  "Disk that sorts, joins and aggregates hold, of limits.spill_bytes.")]() mutable {
+        memory.Set(static_cast<double>(EngineMemoryTaken()));
+        const std::lock_guard lock(mutex_);
+        spilled.Set(static_cast<double>(instance_->SpilledBytes()));
+      });
 }
 
 std::vector<CacheRow> Bridge::ColdCaches() const { return {parquet_->FooterCache(), parquet_->RowCache()}; }
@@ -71,7 +98,7 @@ std::shared_ptr<Instance> Bridge::instance() {
   if (duckdb::ValidChecker::IsInvalidated(instance_->database())) {
     logger_->Error("engine_instance_invalid",
                    {{"error", duckdb::ValidChecker::InvalidatedMessage(instance_->database())}});
-    auto opened = Instance::Open(OptionsOf(options_), &services_, metrics_);
+    auto opened = OpenInstance();
     if (opened.ok()) instance_ = *std::move(opened);
   }
   return instance_;

@@ -38,6 +38,8 @@ class Bridge {
 
  private:
   Bridge();
+  Result<std::unique_ptr<Instance>> OpenInstance();
+  void WatchEngine(Metrics& metrics);
 
   EngineOptions options_;
   BridgeServices services_;
@@ -47,6 +49,8 @@ class Bridge {
   std::unique_ptr<QueryRunner> runner_;
   std::mutex mutex_;
   std::shared_ptr<Instance> instance_;  // guarded by mutex_
+  uint64_t opened_ = 0;                 // instances; guarded by mutex_
+  std::unique_ptr<Metrics::Collector> collector_;
 };
 
 std::unique_ptr<QueryRunner> MakeQueryRunner(Bridge* bridge);

@@ -1,6 +1,9 @@
 // Opens DuckDB, locks it down, lends connections.
 #include "engine/bridge/instance.h"
 
+#include <algorithm>
+
+#include "duckdb/storage/buffer_manager.hpp"
 #include "engine/bridge/bounded_functions.h"
 #include "engine/bridge/catalog.h"
 #include "engine/bridge/engine_memory.h"
@@ -47,7 +50,8 @@ Status LockDown(duckdb::Connection& connection, const InstanceOptions& options) 
   RETURN_IF_ERROR(Execute(connection, "SET GLOBAL enable_external_file_cache = false"));
   if (!options.spill_directory.empty()) {
     RETURN_IF_ERROR(Execute(connection, "SET GLOBAL max_temp_directory_size = '" +
-                                            std::to_string(options.memory_bytes / 1024 * kSpillFactor) + "KiB'"));
+                                            std::to_string(std::max<uint64_t>(options.spill_bytes / 1024, 1)) +
+                                            "KiB'"));
   }
   if (!directories.empty())
     RETURN_IF_ERROR(Execute(connection, "SET GLOBAL allowed_directories = [" + directories + "]"));
@@ -98,6 +102,10 @@ Result<std::unique_ptr<Instance>> Instance::Open(const InstanceOptions& options,
 
 Instance::~Instance() { idle_.clear(); }
 
+uint64_t Instance::SpilledBytes() const {
+  return duckdb::BufferManager::GetBufferManager(*database_->instance).GetUsedSwap();
+}
+
 std::unique_ptr<duckdb::Connection> Instance::NewConnection() {
   auto connection = std::make_unique<duckdb::Connection>(*database_);
   connection->context->registered_state->Insert(kSessionKey, duckdb::make_shared_ptr<SessionState>());
@@ -139,6 +147,14 @@ Instance::Lease::Lease(Instance* instance, std::unique_ptr<duckdb::Connection> c
 
 Instance::Lease::~Lease() {
   if (connection_ == nullptr) return;
+  // Where memory was out even for the end of a query its transaction is still there.
+  if (auto& transaction = connection_->context->transaction; transaction.HasActiveTransaction()) {
+    try {
+      transaction.Rollback(nullptr);
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the connection goes anyway
+    }
+    connection_.reset();
+  }
   session_->run = nullptr;
   instance_->GiveBack(std::move(connection_));
 }

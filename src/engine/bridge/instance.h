@@ -20,13 +20,12 @@ namespace kalamdb::engine {
 
 inline constexpr size_t kMaxConnections = 64;  // of the pool; who comes later waits for one
 
-inline constexpr uint64_t kSpillFactor = 16;  // what is spilled is at most so many times the memory
-
 struct InstanceOptions {
   uint64_t memory_bytes = 512ull << 20;
   uint64_t value_bytes = 64ull << 20;  // of one value that a function makes
   uint32_t threads = 2;
-  std::string spill_directory;                   // empty: nothing is spilled
+  std::string spill_directory;                   // of this instance alone; empty: nothing is spilled
+  uint64_t spill_bytes = 8ull << 30;             // the most that lies there
   std::vector<std::string> allowed_directories;  // the data directory's cold/ and tmp/, and those of COPY
 };
 
@@ -37,7 +36,8 @@ class Instance {
                                                 Metrics* metrics);
   ~Instance();
 
-  // A connection for one run; given back by the destructor.
+  // A connection for one run; given back by the destructor. One that its run has left in a transaction is not lent
+  // again.
   class Lease {
    public:
     Lease(Instance* instance, std::unique_ptr<duckdb::Connection> connection);
@@ -57,6 +57,7 @@ class Instance {
   Lease Borrow();
 
   duckdb::DatabaseInstance& database() { return *database_->instance; }
+  uint64_t SpilledBytes() const;
   BridgeServices& services() { return *services_; }
 
  private:

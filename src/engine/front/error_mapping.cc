@@ -301,6 +301,10 @@ Error ByType(ExceptionType type, const ExtraInfo& info, const std::string& messa
       return Plain(ErrorCode::kUnsupported, message, "this is not offered");
     case ExceptionType::PERMISSION: return Plain(ErrorCode::kPermissionDenied, message, "this is not allowed");
     case ExceptionType::OUT_OF_MEMORY:
+      if (message.find("max_temp_directory_size") != std::string::npos) {
+        return Error{ErrorCode::kTooLarge, "the statement needs more disk than limits.spill_bytes"}.WithHint(
+            "Filter or aggregate more: what does not fit into memory is sorted, joined and grouped on disk.");
+      }
       return Error{ErrorCode::kTooLarge, "the statement needs more memory than limits.memory_bytes"}.WithHint(
           "Filter or aggregate more, or ask for fewer rows.");
     case ExceptionType::INTERRUPT: return Error{ErrorCode::kCancelled, "the statement was cancelled"};
