@@ -63,7 +63,7 @@ constexpr ConfigKey kKeys[] = {
     {"limits.hot_bytes", kBytes, "0", "Hot rows; above it the largest table is flushed. 0 = the server's memory."},
     {"limits.memory_bytes", kBytes, "0", "Memory of the SQL engine; 0 = half of the server's."},
     {"limits.spill_bytes", kBytes, "0",
-     "Disk that sorts, joins and aggregates take; 0 = 16 times limits.memory_bytes."},
+     "Disk that sorts, joins and aggregates take; 0 = 16 times limits.memory_bytes, at most half of what is free."},
     {"limits.value_bytes", kBytes, "67108864", "Text, BYTES or list that one call of a function makes.", {}, 1},
 };
 

@@ -109,8 +109,8 @@ struct EngineOptions {
   uint64_t value_bytes = 64ull << 20;    // limits.value_bytes
   uint32_t threads = 2;                  // of the vectorised engine
   std::string spill_directory;           // removed at the start, with what a crash left; empty: nothing is spilled
-  uint64_t spill_bytes = 0;              // limits.spill_bytes; 0 = kSpillFactor times memory_bytes
-  std::string data_dir;                  // of the database: cold files are read from and written to it
+  uint64_t spill_bytes = 0;  // limits.spill_bytes; 0 = kSpillFactor times memory_bytes, half of the free disk at most
+  std::string data_dir;      // of the database: cold files are read from and written to it
   std::vector<std::string> copy_directories;
   bool allow_user_ddl = false;
   size_t sql_bytes = 16u << 20;  // limits.sql_bytes

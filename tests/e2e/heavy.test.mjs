@@ -120,7 +120,7 @@ test('planning ends at the time limit', { skip: patience > 1 }, async () => {
       const ms = Date.now() - start;
       const said = `${name}: ${JSON.stringify(error)} after ${ms} ms`;
       assert.ok(error.code === 'TIMEOUT' || /limits\.memory_bytes/.test(error.message), said);  // whichever is first
-      assert.ok(ms < 2_500, said);
+      assert.ok(ms < 4_000, said);  // with a busy machine around
       assert.deepEqual(await root.rows('SELECT count(*) FROM t a JOIN t b ON a.id = b.a'), [['2']], `after ${name}`);
     }
     // What is not slow is planned as before.

@@ -1,6 +1,8 @@
 // Opens the bridge and replaces an instance that has become unusable.
 #include "engine/bridge/bridge.h"
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "duckdb/main/valid_checker.hpp"
 #include "engine/bridge/engine_memory.h"
@@ -10,12 +12,14 @@
 namespace kalamdb::engine {
 namespace {
 
+constexpr uint64_t kSpillShareDivisor = 2;  // of the disk that is free at the start: commits need some too
+
 InstanceOptions OptionsOf(const EngineOptions& options) {
   InstanceOptions result;
   result.memory_bytes = options.memory_bytes;
   result.value_bytes = options.value_bytes;
   result.threads = options.threads;
-  result.spill_bytes = options.spill_bytes != 0 ? options.spill_bytes : options.memory_bytes * kSpillFactor;
+  result.spill_bytes = options.spill_bytes;
   if (!options.data_dir.empty()) result.allowed_directories.push_back(options.data_dir + "/cold/");
   for (const auto& directory : options.copy_directories) {
     result.allowed_directories.push_back(directory.ends_with("/") ? directory : directory + "/");
@@ -61,7 +65,14 @@ Result<std::unique_ptr<Bridge>> Bridge::Open(const EngineOptions& options, stora
     bridge->services_.groups_read = metrics->AddCounter(name, help, {{"result", "read"}});
     bridge->services_.groups_pruned = metrics->AddCounter(name, help, {{"result", "pruned"}});
   }
-  if (!options.spill_directory.empty()) RETURN_IF_ERROR(RemoveTree(options.spill_directory));
+  if (!options.spill_directory.empty()) {
+    RETURN_IF_ERROR(RemoveTree(options.spill_directory));
+    RETURN_IF_ERROR(CreateDirectories(options.spill_directory));
+    if (options.spill_bytes == 0) {
+      ASSIGN_OR_RETURN(const uint64_t free, FreeBytes(options.spill_directory));
+      bridge->options_.spill_bytes = std::min(options.memory_bytes * kSpillFactor, free / kSpillShareDivisor);
+    }
+  }
   ASSIGN_OR_RETURN(bridge->instance_, bridge->OpenInstance());
   if (metrics != nullptr) bridge->WatchEngine(*metrics);
   bridge->runner_ = MakeQueryRunner(bridge.get());
