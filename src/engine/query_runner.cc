@@ -69,7 +69,7 @@ duckdb::case_insensitive_map_t<duckdb::BoundParameterData> ParamsOf(const duckdb
   return values;
 }
 
-// See SpellNames.
+// See SpellNames and NameReturning.
 void Rename(const duckdb::vector<std::string>& shown, duckdb::vector<std::string>* names) {
   if (shown.size() != names->size()) return;
   for (size_t i = 0; i < shown.size(); ++i) {
@@ -153,12 +153,13 @@ class Runner final : public QueryRunner {
   void Prepare(Instance::Lease& lease, RunState& state, const ExecuteContext& context, RunWatch::Entry* watched) const;
   Error ErrorOfRun(const OneRun& run, const duckdb::ErrorData& error) const;
   Result<RunEnd> RunOnce(const OneRun& run, StatementResult* result);
-  Status GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result);
+  Status GiveRows(const OneRun& run, duckdb::QueryResult& rows, const duckdb::vector<std::string>& shown_names,
+                  StatementResult* result);
   Status GiveSchema(const OneRun& run, const duckdb::QueryResult& rows) const;
   Result<RunEnd> Commit(const OneRun& run, StatementResult* result);
   static void FillFacts(const OneRun& run, Seq seq, Micros updated);
   struct Rewritten {
-    duckdb::vector<std::string> shown_names;  // see SpellNames
+    duckdb::vector<std::string> shown_names;  // see SpellNames and NameReturning
     std::optional<LateReturning> late;
   };
   static Rewritten Rewrite(const QueryInput& input, duckdb::SQLStatement& statement, const RunState& state);
@@ -205,8 +206,10 @@ Status Runner::GiveSchema(const OneRun& run, const duckdb::QueryResult& rows) co
   return run.sink->OnSchema(schema);
 }
 
-Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, StatementResult* result) {
+Status Runner::GiveRows(const OneRun& run, duckdb::QueryResult& rows, const duckdb::vector<std::string>& shown_names,
+                        StatementResult* result) {
   ReturningFiller filler(ChangesRows(run.input.statement->type) ? &rows.names : nullptr);
+  Rename(shown_names, &rows.names);
   RETURN_IF_ERROR(GiveSchema(run, rows));
   RowWriter writer(run.sink, rows.names, run.context.bytes_form);
   while (true) {
@@ -271,9 +274,10 @@ Result<RunEnd> Runner::Commit(const OneRun& run, StatementResult* result) {
 Runner::Rewritten Runner::Rewrite(const QueryInput& input, duckdb::SQLStatement& statement, const RunState& state) {
   const std::string& ns = state.context.namespace_name;
   Rewritten done;
-  done.shown_names = SpellNames(statement, *state.view->catalog, ns);
-  if (const auto target = TargetTable(statement, *state.view->catalog, ns))
-    done.late = PrepareReturning(statement, *target, input.params);
+  const catalog::TablePtr target = TargetTable(statement, *state.view->catalog, ns);
+  if (target != nullptr) done.shown_names = NameReturning(statement, *target);
+  if (auto names = SpellNames(statement, *state.view->catalog, ns); !names.empty()) done.shown_names = std::move(names);
+  if (target != nullptr) done.late = PrepareReturning(statement, *target, input.params);
   QualifyNames(statement);
   return done;
 }
@@ -339,8 +343,7 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
     if (late) {
       ASSIGN_OR_RETURN(rows, EvaluateLate(run, *late, *rows));
     }
-    Rename(shown_names, &rows->names);
-    RETURN_IF_ERROR(GiveRows(run, *rows, result));
+    RETURN_IF_ERROR(GiveRows(run, *rows, shown_names, result));
   }
   if (changes) result->message = MessageOf(type, result->row_count);
   return end;

@@ -255,6 +255,12 @@ test('parameters within RETURNING, on every way a statement takes', async () => 
   const [result] = await root.ok('UPDATE app.ret SET n = 1 RETURNING id, id + $1, _version + 1', [10]);
   assert.deepEqual(result.schema.map((c) => [c.name, c.flags]), [['id', ['pk', 'nn']], ['(id + $1)', undefined], ['(_version + 1)', undefined]]);
   await root.error('UPDATE app.ret SET n = 1 RETURNING $1', 'INVALID_PARAMETER', [1, 2]);
+  // Named as a SELECT names them.
+  for (const list of ['NULL, current_user, n + 1', '_seq > 0, id AS "Ä", n AS "ä"', 'ret, upper(current_user), _deleted', '$1, -id']) {
+    const params = list.includes('$1') ? [1] : undefined;
+    const names = async (sql) => (await root.ok(sql, params))[0].schema.map((c) => c.name);
+    assert.deepEqual(await names(`UPDATE app.ret SET n = 1 RETURNING ${list}`), await names(`SELECT ${list} FROM app.ret`), list);
+  }
 });
 
 test('nothing of the inside shows in names and plans', async () => {

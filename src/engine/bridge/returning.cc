@@ -6,6 +6,7 @@
 #include <charconv>
 #include <set>
 
+#include "duckdb/parser/expression/case_expression.hpp"
 #include "duckdb/parser/expression/cast_expression.hpp"
 #include "duckdb/parser/expression/columnref_expression.hpp"
 #include "duckdb/parser/expression/constant_expression.hpp"
@@ -116,12 +117,18 @@ class Preparation {
   }
 
   // The engine names them as they are once bound, with the casts it puts in.
-  void NameAsSelectWould() {
+  duckdb::vector<std::string> NameAsSelectWould() {
+    duckdb::vector<std::string> names;
+    bool stars = false;
     for (auto& item : list_) {
-      const bool column = item->GetExpressionClass() == ExpressionClass::COLUMN_REF && !IsWholeRow(*item);
-      if (column || !item->GetAlias().empty() || Holds(*item, ExpressionClass::STAR)) continue;
-      item->SetAlias(item->GetName());
+      const bool star = Holds(*item, ExpressionClass::STAR);
+      stars = stars || star;
+      // current_user is a column until it is bound: an alias of its own name would hide it.
+      const bool bare = item->GetExpressionClass() == ExpressionClass::COLUMN_REF;
+      if (item->GetAlias().empty() && !star && !bare) item->SetAlias(item->GetName());
+      names.push_back(bare && item->GetAlias().empty() && !IsColumn(*item) ? item->GetName() : item->GetAlias());
     }
+    return stars ? duckdb::vector<std::string>() : names;
   }
 
   // `marked`: else under their plain names, as EXPLAIN shows them.
@@ -150,6 +157,10 @@ class Preparation {
     for (const auto& item : list_) {
       late.list.push_back(item->Copy());
       Resolve(late.list.back());
+    }
+    for (auto& item : list_) {
+      const bool nested = Find(*item) == nullptr && HoldsSystemColumn(*item);
+      if (nested) Postpone(item);
     }
     PutNulls(false);
     list_.push_back(duckdb::make_uniq<duckdb::StarExpression>());
@@ -217,11 +228,20 @@ class Preparation {
   void PutNullsWithin(duckdb::unique_ptr<ParsedExpression>& expression) const {
     duckdb::ParsedExpressionIterator::EnumerateChildren(*expression, [&](duckdb::unique_ptr<ParsedExpression>& child) {
       if (const SystemColumn* column = Find(*child)) {
+        const std::string alias = child->GetAlias();  // the name of a field, within struct_pack
         child = TypedNull(*column);
+        child->SetAlias(alias);
       } else {
         PutNullsWithin(child);
       }
     });
+  }
+
+  // A column of the table, or one that is not there; else the name of a row, or of a function without parentheses.
+  bool IsColumn(const ParsedExpression& expression) const {
+    if (expression.GetExpressionClass() != ExpressionClass::COLUMN_REF) return false;
+    const auto& names = expression.Cast<duckdb::ColumnRefExpression>().column_names;
+    return names.size() > 1 || table_.schema()->FindByName(names[0]) || Find(expression) != nullptr;
   }
 
   // The table's name where a column could stand.
@@ -230,6 +250,17 @@ class Preparation {
     const auto& names = expression.Cast<duckdb::ColumnRefExpression>().column_names;
     return names.size() == 1 && !table_.schema()->FindByName(names[0]) &&
            row::FoldName(names[0]) == row::FoldName(alias_.empty() ? table_.name : alias_);
+  }
+
+  // Bound with the statement, so that what may not stand here is refused; not evaluated: NULL is not what it is for.
+  static void Postpone(duckdb::unique_ptr<ParsedExpression>& item) {
+    auto never = duckdb::make_uniq<duckdb::CaseExpression>();
+    duckdb::CaseCheck check;
+    check.when_expr = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::BOOLEAN(false));
+    check.then_expr = std::move(item);
+    never->case_checks.push_back(std::move(check));
+    never->else_expr = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value());
+    item = std::move(never);
   }
 
   // The rows have a name, and no namespace; more columns than the table has are none of a whole row's.
@@ -242,7 +273,7 @@ class Preparation {
         columns.back()->SetAlias(column.name);
       }
       auto whole = duckdb::make_uniq<duckdb::FunctionExpression>("struct_pack", std::move(columns));
-      whole->SetAlias(expression->GetAlias());
+      whole->SetAlias(expression->GetName());
       expression = std::move(whole);
       return;
     }
@@ -288,6 +319,15 @@ catalog::TablePtr TargetTable(const duckdb::SQLStatement& statement, const catal
   return name.empty() ? nullptr : snapshot.FindTable(ns.empty() ? request_namespace : ns, name);
 }
 
+duckdb::vector<std::string> NameReturning(duckdb::SQLStatement& statement, const catalog::Table& table) {
+  const bool explain = statement.type == StatementType::EXPLAIN_STATEMENT;
+  duckdb::SQLStatement& changes = explain ? *statement.Cast<duckdb::ExplainStatement>().stmt : statement;
+  Expressions* const list = ReturningOf(changes);
+  if (list == nullptr || list->empty()) return {};
+  auto names = Preparation(changes, table, *list).NameAsSelectWould();
+  return explain ? duckdb::vector<std::string>() : names;
+}
+
 std::optional<LateReturning> PrepareReturning(duckdb::SQLStatement& statement, const catalog::Table& table,
                                               const duckdb::vector<duckdb::Value>& params) {
   const bool explain = statement.type == StatementType::EXPLAIN_STATEMENT;
@@ -295,7 +335,6 @@ std::optional<LateReturning> PrepareReturning(duckdb::SQLStatement& statement, c
   Expressions* const list = ReturningOf(changes);
   if (list == nullptr || list->empty()) return std::nullopt;
   Preparation preparation(changes, table, *list);
-  preparation.NameAsSelectWould();
   preparation.PutParameters(statement, params);
   if (!explain && preparation.HasNested()) return preparation.Later();
   preparation.PutNulls(!explain);

@@ -36,8 +36,12 @@ struct LateReturning {
   size_t extra = 0;                    // of the statement's result, the last columns: a whole row, then `hidden`
 };
 
-// Puts the parameters' values into RETURNING (`params` empty: NULL), names what it gives as a SELECT would, and puts
-// marks for the system columns of `table`, or its hidden `_id`. nullopt: the marks are enough.
+// Names what RETURNING gives as a SELECT would. These names, as they are written; empty where an item is a column of
+// `table`. Nothing at all where a `*` stands among them, or there is no RETURNING.
+duckdb::vector<std::string> NameReturning(duckdb::SQLStatement& statement, const catalog::Table& table);
+
+// Puts the parameters' values into RETURNING (`params` empty: NULL), and marks for the system columns of `table`, or
+// its hidden `_id`. nullopt: the marks are enough.
 std::optional<LateReturning> PrepareReturning(duckdb::SQLStatement& statement, const catalog::Table& table,
                                               const duckdb::vector<duckdb::Value>& params);
 

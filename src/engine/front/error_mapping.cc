@@ -86,7 +86,10 @@ std::optional<std::string> DecimalMisfitOf(const std::string& line) {
 
 // "Could not cast value 5 to DECIMAL(1,1)", "Cannot cast list with length 3 to array with length 2", "Unimplemented
 // type for cast (INTEGER -> DATE)".
-std::optional<std::string> OtherMisfitOf(const std::string& line) {
+std::optional<std::string> OtherMisfitOf(std::string line) {
+  if (const size_t source = line.rfind(") when casting from source column ");
+      line.starts_with("Unimplemented type") && source != std::string::npos)
+    line.resize(source + 1);
   struct Says {
     std::string_view begin, to, end, what, type;
   };
