@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <thread>
 
 #include "base/failpoint.h"
@@ -321,7 +322,7 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
   const bool changes = ChangesRows(type);
   auto statement = run.input.statement->Copy();
   const auto [shown_names, late] = Rewrite(run.input, *statement, run.state);
-  const RunWatch::Guard guard(watch_, &run.watched);
+  std::optional<RunWatch::Guard> guard(std::in_place, watch_, &run.watched);
   if (const auto due = watch_.Due(run.watched); due != RunWatch::Reason::kNone) return ErrorOf(due);
 
   ASSIGN_OR_RETURN(auto rows, Send(run, std::move(statement), !changes && type != StatementType::EXPLAIN_STATEMENT));
@@ -334,6 +335,9 @@ Result<RunEnd> Runner::RunOnce(const OneRun& run, StatementResult* result) {
     }
     ASSIGN_OR_RETURN(end, Commit(run, result));
     if (end != RunEnd::kDone) return end;
+    guard.reset();  // it has happened: to say that it ended would be untrue
+    run.watched.reason = RunWatch::Reason::kNone;
+    run.watched.ended = false;
   }
   if (changes && rows->properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS) {
     auto chunk = rows->Fetch();

@@ -140,3 +140,18 @@ test('a WITH that the parser would copy for minutes is refused', async () => {
     assert.deepEqual(await alice.rows(`WITH a0 AS (SELECT 1 x), ${many(100, (i) => `a${i + 1} AS (SELECT x + 1 AS x FROM a${i})`)} SELECT x FROM a100`), [[101]]);
   });
 });
+
+test('a statement whose commit was made is not said to have ended at its time limit', async () => {
+  const server = await Server.start({ env: { KALAMDB_FAILPOINTS: 'query.before_commit=wait:late;live.before_register=signal:late' } });
+  const root = await Client.login(server);
+  await root.ok('CREATE SHARED TABLE s (id BIGINT PRIMARY KEY, a BIGINT)');
+  const limit = 500 * patience, started = Date.now();
+  const inserted = root.rows('INSERT INTO s SELECT i, i FROM range(3) r(i) RETURNING id + 1, _seq > 0 AND _version = 1', undefined, { 'x-statement-timeout': String(limit) });
+  await until(() => Date.now() > started + 2 * limit, 'its time limit');
+  const live = await root.live();
+  live.subscribe('q', 'SELECT * FROM s');
+  assert.deepEqual((await inserted).map(([id, known]) => [Number(id), known]), [[1, true], [2, true], [3, true]]);
+  assert.deepEqual(await root.rows('SELECT count(*) FROM s'), [['3']]);
+  await live.close();
+  await server.close();
+});
