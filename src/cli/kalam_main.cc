@@ -10,10 +10,8 @@
 #include "cli/version.h"
 #include "row/json_document.h"
 
+namespace kalamdb::cli {
 namespace {
-
-using namespace kalamdb;
-using namespace kalamdb::cli;
 
 constexpr int kStatementFailed = 1, kWrongArguments = 2, kNoServer = 3;
 
@@ -38,9 +36,7 @@ int Run(ShellSession& session, const std::string& sql, OutputForm form) {
   return error.empty() ? 0 : kStatementFailed;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int ShellMain(int argc, char** argv) {
   CommandLine<ShellCommand> line = ParseShellCommand(argc, argv, kVersion);
   if (!line.command) return line.exit.code;
   const ShellCommand& command = *line.command;
@@ -59,3 +55,8 @@ int main(int argc, char** argv) {
   }
   return 0;
 }
+
+}  // namespace
+}  // namespace kalamdb::cli
+
+int main(int argc, char** argv) { return kalamdb::cli::ShellMain(argc, argv); }

@@ -10,10 +10,8 @@
 #include "cli/serve.h"
 #include "cli/version.h"
 
+namespace kalamdb::cli {
 namespace {
-
-using namespace kalamdb;
-using namespace kalamdb::cli;
 
 Result<Config> LoadConfig(const ServerCommand& command) {
   std::string path = command.config_path;
@@ -33,9 +31,7 @@ int Fail(const Error& error) {
   return 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int ServerMain(int argc, char** argv) {
   InstallCrashHandler();
   CommandLine<ServerCommand> line = ParseServerCommand(argc, argv, kVersion);
   if (!line.command) return line.exit.code;
@@ -50,3 +46,8 @@ int main(int argc, char** argv) {
   Status status = Serve(*config, [&line] { return LoadConfig(*line.command); });
   return status.ok() ? 0 : Fail(status.error());
 }
+
+}  // namespace
+}  // namespace kalamdb::cli
+
+int main(int argc, char** argv) { return kalamdb::cli::ServerMain(argc, argv); }
