@@ -5,6 +5,8 @@
 // Boost.Asio.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +15,6 @@
 #include <vector>
 
 #include "base/task.h"
-
-struct iovec;
 
 namespace kalamdb::server {
 
