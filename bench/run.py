@@ -243,6 +243,7 @@ def scenarios(programs, options):
 
 def measure(load, target, arguments, seconds):
     command = [os.path.join(BIN, "kalam-load"), load, *target, "--seconds", str(seconds), *arguments]
+    os.sync()  # what others left to be written is not for this one to wait for
     done = subprocess.run(command, capture_output=True, text=True)
     if not done.stdout.strip():
         return {"ok": False, "failure": f"{load} printed nothing: {done.stderr[:300]}"}
