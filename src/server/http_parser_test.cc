@@ -48,6 +48,26 @@ TEST(HttpParser, ReadsChunkedBodies) {
   EXPECT_EQ(p.request.body, "abcde");
 }
 
+TEST(HttpParser, ReadsChunkedBodiesThatComeByteByByte) {
+  for (const std::string body :
+       {"0\r\n\r\n", "1\r\na\r\n0\r\n\r\n", "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nName: v\r\n\r\n"}) {
+    HttpRequest request;
+    HttpParser parser(&request, 1000);
+    const std::string text = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + body;
+    std::string pending;
+    State state = State::kNeedMore;
+    for (const char byte : text) {
+      ASSERT_EQ(state, State::kNeedMore) << body;
+      pending += byte;
+      size_t used = 0;
+      state = parser.Feed(pending, &used);
+      pending.erase(0, used);
+    }
+    EXPECT_EQ(state, State::kDone) << body;
+    EXPECT_EQ(pending, "");
+  }
+}
+
 TEST(HttpParser, KeepsNothingOfTheRequestBefore) {
   HttpRequest request;
   HttpParser parser(&request, 1000);
