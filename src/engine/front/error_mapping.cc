@@ -233,6 +233,9 @@ std::optional<Error> TooDeep(const std::string& message) {
 }
 
 Error ParserError(const std::string& message) {
+  if (message.starts_with("NameListToString")) {
+    return Error{ErrorCode::kInvalidSql, "a name has too many parts"}.WithHint("A table is written namespace.table.");
+  }
   return TooDeep(message).value_or(Error{ErrorCode::kInvalidSql, FirstLine(message)});
 }
 
@@ -342,6 +345,8 @@ Error MapError(const duckdb::ErrorData& error, std::string_view text) {
     // The parser counts characters, everything behind it bytes.
     const bool parser = error.Type() == ExceptionType::PARSER || error.Type() == ExceptionType::SYNTAX;
     mapped.position = text.empty() || parser ? static_cast<int64_t>(offset) + 1 : PositionOf(text, offset);
+    // Where the parser knows no place it says one far beyond.
+    if (mapped.position < 0 || (!text.empty() && offset > text.size())) mapped.position = 0;
   }
   return mapped;
 }
